@@ -1,0 +1,74 @@
+"""Decisions: what became of one occurrence for one definition, and why.
+
+Made by `services.router` (events), the run itself (slots) and `services.registry` (manual
+requests); kept for ever in the decision ledger and read by `explain`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from activity_core.core.event import EventEnvelope
+
+
+class Outcome(StrEnum):
+    """All that can become of an occurrence. Only `held` is not final."""
+
+    FIRED = "fired"
+    DEDUPLICATED = "deduplicated"
+    MERGED = "merged"
+    THROTTLED = "throttled"
+    DROPPED = "dropped"
+    LATE = "late"
+    CAUGHT_UP = "caught_up"
+    COMPRESSED = "compressed"
+    SKIPPED = "skipped"
+    UNAUTHORISED = "unauthorised"
+    FAILED = "failed"
+    FILTERED = "filtered"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEvent:
+    """An accepted event that is not routed yet.
+
+    `position` orders the inbox (it is not a commit order); `key` identifies the event.
+    """
+
+    position: int
+    key: bytes
+    received_at: datetime
+    envelope: EventEnvelope
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the router proposes for one definition that listens to an event.
+
+    With outcome `fired` the store creates the run, or answers `deduplicated` if the occurrence
+    already has one.
+    """
+
+    definition_id: str
+    version: int
+    outcome: Outcome
+    occurrence_key: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """One event's way through the registry, at one revision of it.
+
+    `listened` counts every definition whose type pattern took the event; `filtered` of them left
+    no decision row (they can be recomputed from the revision), the others are `candidates`.
+    """
+
+    event: PendingEvent
+    revision: int
+    listened: int
+    filtered: int
+    candidates: Sequence[Candidate] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)

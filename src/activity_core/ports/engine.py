@@ -1,0 +1,38 @@
+"""The engine: Temporal workflows, as the services see them. Starting is idempotent by id."""
+
+from enum import StrEnum
+from typing import Protocol
+
+from activity_core.core.run import Execution
+
+
+class WorkflowState(StrEnum):
+    """What became of a workflow. `absent`: the engine does not know it (any more)."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed_out"
+    ABSENT = "absent"
+
+
+class Engine(Protocol):
+    """One namespace of Temporal."""
+
+    async def start(self, execution: Execution) -> None:
+        """Start RunActivity for an execution; one that was started before counts as success.
+
+        Raises:
+            UnavailableError: unknown whether it was started; start it again.
+        """
+        ...
+
+    async def signal(self, workflow_id: str) -> bool:
+        """Ring the workflow's doorbell; False if it is not there or closed."""
+        ...
+
+    async def state(self, workflow_id: str) -> WorkflowState:
+        """What Temporal says about a workflow id."""
+        ...

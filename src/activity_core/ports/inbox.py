@@ -1,0 +1,77 @@
+"""The inbox: accepted events, durably, until the router has decided about them.
+
+`services.ingest` writes, `services.router` takes.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from activity_core.core.decision import PendingEvent, Routing
+from activity_core.core.event import EventEnvelope
+
+
+class Acceptance(StrEnum):
+    """What became of an event at the door."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event at the door. `via` says how it came: `http`, `nats`, `replay`, …"""
+
+    envelope: EventEnvelope
+    key: bytes
+    via: str
+
+
+class RoutingBatch(Protocol):
+    """Pending events, locked for one transaction."""
+
+    @property
+    def events(self) -> Sequence[PendingEvent]:
+        """In order of arrival; may be empty."""
+        ...
+
+    async def record(self, routings: Sequence[Routing], at: datetime) -> Mapping[str, int]:
+        """Write routing rows, decisions and pending runs; take the events off the inbox.
+
+        A `fired` candidate whose occurrence already has a run is recorded as `deduplicated`,
+        naming that run. Returns the count per final outcome.
+        """
+        ...
+
+    async def bury(self, event: PendingEvent, code: str, message: str, at: datetime) -> None:
+        """Move an event that cannot be routed to the dead letters."""
+        ...
+
+
+class Inbox(Protocol):
+    """Events by (tenant, source, id); the first body wins."""
+
+    async def accept(self, arrivals: Sequence[Arrival], at: datetime) -> list[Acceptance]:
+        """Store what is new, in one transaction, one answer per arrival in the same order.
+
+        Two arrivals with one key in the same call are treated like two calls.
+        """
+        ...
+
+    def take(
+        self, limit: int, *, only: Sequence[int] | None = None
+    ) -> AbstractAsyncContextManager[RoutingBatch]:
+        """Lock up to `limit` pending events that nobody else holds.
+
+        Leaving normally commits, leaving with an exception puts everything back. `only` names
+        positions (to halve a batch that failed).
+        """
+        ...
+
+    async def depth(self) -> int:
+        """How many events wait for the router."""
+        ...

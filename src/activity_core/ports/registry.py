@@ -1,0 +1,113 @@
+"""The registry: immutable definition versions, and an append-only log of what was in force when.
+
+`services.registry` writes; router, runner, starter and reconciler read. Revisions count every
+change of the whole registry; the state at any revision can be read again.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from activity_core.core.connection import Connection
+from activity_core.core.definition import ActivityDefinition
+
+
+class Change(StrEnum):
+    """What a line of the registry's log says."""
+
+    PUBLISHED = "published"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryEntry:
+    """A definition as it is in force: its current version and whether it may fire.
+
+    `paused` is an operator's pause (it survives `apply`); `definition.enabled` is the file's.
+    """
+
+    definition: ActivityDefinition
+    version: int
+    paused: bool
+    retired: bool
+    revision: int
+    reason: str = ""
+    actor: str = ""
+    changed_at: datetime | None = None
+
+    @property
+    def fires(self) -> bool:
+        """Whether occurrences lead to runs."""
+        return self.definition.enabled and not self.paused and not self.retired
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySnapshot:
+    """The registry at one revision, retired definitions included."""
+
+    revision: int
+    entries: Mapping[str, RegistryEntry]
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One change of one definition, to be appended with the next revision."""
+
+    definition_id: str
+    change: Change
+    version: int
+    paused: bool
+    retired: bool
+    reason: str = ""
+
+
+class RegistryEdit(Protocol):
+    """The registry, locked for one change by one actor."""
+
+    @property
+    def current(self) -> RegistrySnapshot:
+        """What is in force now."""
+        ...
+
+    async def publish(self, definition: ActivityDefinition, version: int) -> None:
+        """Store a new, immutable version."""
+        ...
+
+    async def put_connection(self, connection: Connection) -> None:
+        """Store or replace a connection."""
+        ...
+
+    async def log(self, lines: Sequence[LogLine]) -> int:
+        """Append the changes as one new revision; returns it."""
+        ...
+
+
+class RegistryStore(Protocol):
+    """Definitions of one tenant."""
+
+    async def revision(self) -> int:
+        """The newest revision; 0 when nothing was ever applied. Cheap: asked before every batch."""
+        ...
+
+    async def snapshot(self, revision: int | None = None) -> RegistrySnapshot:
+        """The registry at a revision (default: the newest). Connections are always the newest."""
+        ...
+
+    async def version(self, definition_id: str, version: int) -> ActivityDefinition:
+        """One immutable version.
+
+        Raises:
+            NotFoundError: no such version.
+        """
+        ...
+
+    def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:
+        """Lock the registry for a change; leaving with an exception changes nothing."""
+        ...
+

@@ -1,0 +1,78 @@
+"""The ledger of runs: claimed by their execution, recorded once, closed once.
+
+`services.runner` is the only writer besides the auditor. Whatever is written twice keeps what was
+written first.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from activity_core.core.announcement import Announcement
+from activity_core.core.jsontext import JsonValue
+from activity_core.core.run import ClaimedRun, RunFailure, RunRecord, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SlotClaim:
+    """A schedule slot that wants its run. `workflow_id` tells a repeated step from a rival."""
+
+    definition_id: str
+    slot: datetime
+    workflow_id: str
+
+
+class OpenExecution(Protocol):
+    """The runs of one execution, locked for one transaction; pending ones are now running."""
+
+    @property
+    def runs(self) -> Sequence[ClaimedRun]:
+        """In order of run id."""
+        ...
+
+    async def record(self, records: Sequence[RunRecord], at: datetime) -> None:
+        """Write runs, tasks and outbox rows, set-based. Only for runs not recorded yet."""
+        ...
+
+
+class RunLedger(Protocol):
+    """Runs of one tenant."""
+
+    def open(
+        self, execution_id: str, at: datetime, *, only: Sequence[str] | None = None
+    ) -> AbstractAsyncContextManager[OpenExecution]:
+        """Lock the runs of an execution (or `only` some of them) and mark them claimed.
+
+        Leaving normally commits, leaving with an exception rolls back. Closed runs (cancelled
+        meanwhile) are not among `runs`.
+
+        Raises:
+            NotFoundError: no such execution.
+        """
+        ...
+
+    async def claim_slot(self, claim: SlotClaim, at: datetime) -> str | None:
+        """Decide about a slot once: its execution id, or None if no run follows.
+
+        The first claimer gets a run on the current version; asking again with the same workflow
+        id finds it again; a rival gets None. A paused, disabled or retired definition decides
+        `skipped`.
+        """
+        ...
+
+    async def keep_gathered(self, run_id: str, source: str, data: JsonValue) -> None:
+        """What a remote source answered; the first answer stays."""
+        ...
+
+    async def close(
+        self,
+        run_id: str,
+        status: RunStatus,
+        failure: RunFailure | None,
+        at: datetime,
+        announcements: Sequence[Announcement],
+    ) -> bool:
+        """Close an open run with its announcements; False if it was closed before."""
+        ...

@@ -1,0 +1,109 @@
+"""The queue of decided runs: from the router's commit to a started workflow.
+
+`services.starter` composes and starts; `services.run_auditor` closes what nobody else will.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from activity_core.core.jsontext import JsonValue
+from activity_core.core.run import Execution, PendingRun, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that is not closed, as the auditor sees it. `claimed`: its workflow has begun."""
+
+    run_id: str
+    definition_id: str
+    workflow_id: str
+    status: RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A payload-free doorbell for the workflow of a run that waits for its tasks."""
+
+    position: int
+    workflow_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManualRequest:
+    """Somebody wants a run now. `occurrence_key` is `m.` + request id."""
+
+    definition_id: str
+    version: int
+    occurrence_key: str
+    input: JsonValue
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The run of a manual request; `created` is False if the request came before."""
+
+    run_id: str
+    created: bool
+
+
+class RunQueue(Protocol):
+    """Pending runs, unstarted executions, undelivered signals."""
+
+    async def submit(self, request: ManualRequest, at: datetime) -> Submission:
+        """Decide a manual request: decision and pending run in one transaction, once per key."""
+        ...
+
+    async def compose(
+        self,
+        limit: int,
+        composer: Callable[[Sequence[PendingRun]], Sequence[Execution]],
+        *,
+        at: datetime,
+        lease: timedelta,
+    ) -> list[Execution]:
+        """Lock up to `limit` pending runs, commit their executions and lease these until at+lease."""
+        ...
+
+    async def overdue(self, limit: int, *, at: datetime, lease: timedelta) -> list[Execution]:
+        """Lease executions whose earlier lease ran out and whose workflow has not claimed them."""
+        ...
+
+    async def mark_started(self, execution_ids: Sequence[str]) -> None:
+        """Temporal has them; they need no lease any more."""
+        ...
+
+    async def depth(self) -> int:
+        """Runs that no workflow has claimed yet."""
+        ...
+
+    async def take_signals(self, limit: int) -> list[Signal]:
+        """The oldest undelivered signals."""
+        ...
+
+    async def drop_signals(self, positions: Sequence[int]) -> None:
+        """They were delivered (or their workflow is gone)."""
+        ...
+
+    async def open_runs(self, limit: int, *, untouched_since: datetime) -> list[OpenRun]:
+        """Started runs that are not closed and not audited since, longest ago first."""
+        ...
+
+    async def touch(self, run_ids: Sequence[str], at: datetime) -> None:
+        """They were audited and are well."""
+        ...
+
+    async def restart(self, run_id: str, at: datetime) -> None:
+        """Put the execution of a run that Temporal never got back to be started."""
+        ...
+
+    async def retry(self, run_id: str, at: datetime) -> PendingRun:
+        """Reopen a failed run as attempt n+1, its failed and skipped tasks as pending.
+
+        Raises:
+            NotFoundError: no such run.
+            ConflictError: it is not failed.
+        """
+        ...

@@ -1,0 +1,58 @@
+"""The ledger of tasks: performed by workers, completed by people.
+
+`services.performer` (automated) and `services.task_inbox` (human) write it. Every write that ends
+a task takes the lock of its run first, so that announcements leave in the order of commits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from activity_core.core.announcement import Announcement
+from activity_core.core.task import TaskInstance, TaskResult, TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """A task's id and status, for whoever waits for it."""
+
+    task_id: str
+    status: TaskStatus
+
+
+class TaskLedger(Protocol):
+    """Tasks of one tenant."""
+
+    async def get(self, task_id: str) -> TaskInstance:
+        """One task.
+
+        Raises:
+            NotFoundError: no such task.
+        """
+        ...
+
+    async def begin(self, task_id: str, attempt: int, at: datetime) -> TaskInstance:
+        """An attempt starts: pending and ready tasks become running; final ones stay final."""
+        ...
+
+    async def finish(
+        self,
+        task_id: str,
+        result: TaskResult,
+        at: datetime,
+        announcements: Sequence[Announcement],
+    ) -> TaskInstance:
+        """End a task that is not final, with its announcements; signal its run if that waits.
+
+        A task that is final already is returned as it is stored, and nothing is written.
+        """
+        ...
+
+    async def make_ready(self, task_ids: Sequence[str], at: datetime) -> None:
+        """What they needed is done: pending human tasks appear in the inbox."""
+        ...
+
+    async def states(self, run_id: str) -> Sequence[TaskState]:
+        """All tasks of a run."""
+        ...

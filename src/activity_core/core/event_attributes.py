@@ -18,6 +18,7 @@ ENVELOPE_SCHEMA_ID = "urn:activity-core:schema:event-envelope:v1"
 EXTENSION_NAME = re.compile(r"^[a-z0-9]{1,64}$")
 
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+_NO_URI = rf"""\s<>"{{}}|\\^`{_CONTROLS}"""  # anything else is left to IRIs and their readers
 _TEXT = rf"^[^{_CONTROLS}]+$"
 _DIGITS = "[0-9]{2}"
 
@@ -61,8 +62,8 @@ ATTRIBUTES = {
         Attribute(
             "source",
             "Where it happened.",
-            "a URI-reference, without white space",
-            rf"^[^\s{_CONTROLS}]+$",
+            "a URI-reference, for example /shop/orders",
+            rf"^[^{_NO_URI}]+$",
         ),
         Attribute(
             "type",
@@ -92,7 +93,7 @@ ATTRIBUTES = {
             "dataschema",
             "The schema of data.",
             "a URI, for example urn:event-type:order.created:1",
-            rf"^[A-Za-z][A-Za-z0-9+.-]*:[^\s{_CONTROLS}]+$",
+            rf"^[A-Za-z][A-Za-z0-9+.-]*:[^{_NO_URI}]+$",
         ),
     )
 }

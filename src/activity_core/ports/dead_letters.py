@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
+
+from activity_core.core import ids
+from activity_core.core.decision import PendingEvent
 
 
 class DeadLetterStatus(StrEnum):
@@ -37,6 +40,24 @@ class DeadLetter:
     resolved_by: str = ""
     resolved_at: datetime | None = None
 
+    @classmethod
+    def of_event(cls, event: PendingEvent, code: str, message: str, at: datetime) -> Self:
+        """An event of the inbox that cannot be routed.
+
+        The id is that of the event at its place in the inbox: replayed, it gets another place, and
+        failing there again is another dead letter.
+        """
+        return cls(
+            dead_letter_id=ids.digest("inbox", event.key, str(event.position)).hex()[:32],
+            via="router",
+            subject=event.envelope.type,
+            code=code,
+            message=message,
+            headers={"content-type": "application/cloudevents+json"},
+            body=event.envelope.to_bytes(),
+            buried_at=at,
+        )
+
 
 class DeadLetters(Protocol):
     """Dead letters of one tenant."""
@@ -56,7 +77,7 @@ class DeadLetters(Protocol):
     async def resolve(
         self, dead_letter_id: str, status: DeadLetterStatus, by: str, at: datetime
     ) -> bool:
-        """Close an open one; False if it was closed before."""
+        """Close an open one; False if it was closed before, or never was."""
         ...
 
     async def depth(self) -> int:

@@ -43,12 +43,14 @@ class RoutingBatch(Protocol):
         """Write routing rows, decisions and pending runs; take the events off the inbox.
 
         A `fired` candidate whose occurrence already has a run is recorded as `deduplicated`,
-        naming that run. Returns the count per final outcome.
+        naming that run; so is the later of two in one batch. The events that a run was fired for
+        are its events. Returns the count per final outcome over all routings, `filtered` included,
+        outcomes that did not occur left out; counts and `listened` agree, or ValueError is raised.
         """
         ...
 
     async def bury(self, event: PendingEvent, code: str, message: str, at: datetime) -> None:
-        """Move an event that cannot be routed to the dead letters."""
+        """Move an event that cannot be routed to the dead letters (`DeadLetter.of_event`)."""
         ...
 
 
@@ -69,6 +71,13 @@ class Inbox(Protocol):
 
         Leaving normally commits, leaving with an exception puts everything back. `only` names
         positions (to halve a batch that failed).
+        """
+        ...
+
+    async def requeue(self, key: bytes) -> bool:
+        """Put an accepted event that has no routing row back, last in the queue.
+
+        False if there is nothing to do: unknown, routed, or still waiting.
         """
         ...
 

@@ -54,7 +54,10 @@ class OutboxBatch(Protocol):
         ...
 
     async def settle(self, sent: Sequence[int], setbacks: Sequence[Setback]) -> None:
-        """Take the sent rows off, note the setbacks; the others stay as they were."""
+        """Take the sent rows off, note the setbacks; the others stay as they were.
+
+        A setback is a failed attempt more.
+        """
         ...
 
 
@@ -62,7 +65,10 @@ class Outbox(Protocol):
     """Outgoing events of one tenant."""
 
     def take(self, limit: int, at: datetime) -> AbstractAsyncContextManager[OutboxBatch]:
-        """Lock due rows that no other relay holds; leaving with an exception changes nothing."""
+        """Lock up to `limit` due rows that no other relay holds, nor any other row of their keys.
+
+        A row is due from its `retry_at` on. Leaving with an exception changes nothing.
+        """
         ...
 
     async def depth(self) -> int:

@@ -1,6 +1,8 @@
 """Reading: lists and details for the API, the CLI and the console. Never writes.
 
-Answers are JSON-ready objects with the published field names; lists page by opaque cursors.
+Answers are JSON-ready objects with the published field names; lists page by opaque cursors. Times
+are RFC 3339 in UTC, spelled like those of events (`2026-11-21T09:00:00Z`, a fraction only when
+there is one); what is unknown or not there yet is null.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,15 +34,23 @@ class Query:
 class Reading(Protocol):
     """Everything an outside may look at, of one tenant.
 
-    Unknown cursors raise BadInputError, unknown ids NotFoundError.
+    Unknown cursors, filters that a list does not have, and limits out of bounds raise
+    BadInputError; unknown ids raise NotFoundError. Several filters must all hold.
     """
 
     async def events(self, query: Query) -> Page:
-        """Filters: source, type, id. Items: envelope attributes, received_at, state."""
+        """Filters: source, type, id.
+
+        Items: source, id, type, subject, time, received_at, via, state. `state` is `pending`,
+        `routed`, `unmatched` (routed, nobody listened) or `buried` (not pending and no routing).
+        """
         ...
 
     async def event(self, source: str | None, event_id: str) -> Row:
-        """One event with its envelope, routing row and decisions.
+        """One event: a list item plus envelope, routing and decisions.
+
+        `envelope` is the structured CloudEvent; `routing` is null or revision, listened, counts,
+        routed_at; `decisions` are items of that list, by definition id.
 
         Raises:
             NotFoundError: no such event.
@@ -49,25 +59,49 @@ class Reading(Protocol):
         ...
 
     async def runs(self, query: Query) -> Page:
-        """Filters: definition_id, status, source + event_id."""
+        """Filters: definition_id, status, source, event_id (of an event that the run is for).
+
+        Items: run_id, definition_id, version_used, occurrence_key, trigger, status, attempt,
+        workflow_id, scheduled_for, fired_at, started_at, finished_at, failure (null or code,
+        message), events (each source, id), tasks_spawned (task ids), context_hash.
+        """
         ...
 
     async def run(self, run_id: str) -> Row:
-        """One run with context snapshot, rules, tasks, events out and decisions."""
+        """One run: a list item plus input, context_snapshot, rules, tasks, events_out, decisions.
+
+        `rules` are rule traces by field name; `tasks` are items of that list in order of rule,
+        spec_id, item; `events_out` (event_id, type, subject, created_at, sent) in order of leaving;
+        `decisions` are items of that list that name the run, oldest first.
+        """
         ...
 
     async def tasks(self, query: Query) -> Page:
-        """Filters: run_id, definition_id, status, assignee, group."""
+        """Filters: run_id, definition_id, status, assignee, group (one of its groups).
+
+        Items: task_id, run_id, definition_id, version, rule, spec_id, item, kind, title, status,
+        inputs, needs, assignee, groups, wait, due_at, outcome, outputs, error, comment,
+        completed_by, created_at, started_at, finished_at, attempts. The texts from outcome to
+        completed_by are null until the task ended.
+        """
         ...
 
     async def task(self, task_id: str) -> Row:
-        """One task."""
+        """One task: a list item."""
         ...
 
     async def decisions(self, query: Query) -> Page:
-        """Filters: definition_id, outcome, occurrence_key."""
+        """Filters: definition_id, outcome, occurrence_key.
+
+        Items: definition_id, version, outcome, reason, occurrence_key, run_id, source, event_id
+        (both null unless an event was decided about), decided_at.
+        """
         ...
 
     async def dead_letters(self, query: Query) -> Page:
-        """Filters: status, via, code."""
+        """Filters: status, via, code.
+
+        Items: dead_letter_id, via, subject, code, message, buried_at, status, resolved_by (empty
+        while open), resolved_at.
+        """
         ...

@@ -58,7 +58,7 @@ class RunLedger(Protocol):
 
         The first claimer gets a run on the current version; asking again with the same workflow
         id finds it again; a rival gets None. A paused, disabled or retired definition decides
-        `skipped`.
+        `skipped`; about an unknown one nothing is decided.
         """
         ...
 
@@ -74,5 +74,8 @@ class RunLedger(Protocol):
         at: datetime,
         announcements: Sequence[Announcement],
     ) -> bool:
-        """Close an open run with its announcements; False if it was closed before."""
+        """Close an open run with its announcements; False if it is not open (any more).
+
+        Its tasks stay as they are.
+        """
         ...

@@ -53,7 +53,10 @@ class RunQueue(Protocol):
     """Pending runs, unstarted executions, undelivered signals."""
 
     async def submit(self, request: ManualRequest, at: datetime) -> Submission:
-        """Decide a manual request: decision and pending run in one transaction, once per key."""
+        """Decide a manual request: decision and pending run in one transaction, once per key.
+
+        The actor is in the decision's reason.
+        """
         ...
 
     async def compose(
@@ -64,11 +67,17 @@ class RunQueue(Protocol):
         at: datetime,
         lease: timedelta,
     ) -> list[Execution]:
-        """Lock up to `limit` pending runs, commit their executions and lease these until at+lease."""
+        """Commit executions of up to `limit` pending runs, oldest first, leased until at + lease.
+
+        Runs that were closed meanwhile are left out. What `composer` raises changes nothing.
+        """
         ...
 
     async def overdue(self, limit: int, *, at: datetime, lease: timedelta) -> list[Execution]:
-        """Lease executions whose earlier lease ran out and whose workflow has not claimed them."""
+        """Lease executions whose earlier lease ran out and whose workflow has not claimed them.
+
+        A lease until `at` has run out at `at`. Runs are in order of their ids.
+        """
         ...
 
     async def mark_started(self, execution_ids: Sequence[str]) -> None:
@@ -88,7 +97,10 @@ class RunQueue(Protocol):
         ...
 
     async def open_runs(self, limit: int, *, untouched_since: datetime) -> list[OpenRun]:
-        """Started runs that are not closed and not audited since, longest ago first."""
+        """Started runs that are not closed and not audited since, longest ago first.
+
+        Started: their execution needs no lease. Claiming and reopening a run count as an audit.
+        """
         ...
 
     async def touch(self, run_ids: Sequence[str], at: datetime) -> None:
@@ -96,11 +108,17 @@ class RunQueue(Protocol):
         ...
 
     async def restart(self, run_id: str, at: datetime) -> None:
-        """Put the execution of a run that Temporal never got back to be started."""
+        """Put the execution of a run that Temporal never got back to be started: overdue at `at`.
+
+        Nothing happens if the run is closed.
+        """
         ...
 
     async def retry(self, run_id: str, at: datetime) -> PendingRun:
         """Reopen a failed run as attempt n+1, its failed and skipped tasks as pending.
+
+        A run that has no tasks is decided anew: it is not recorded any more, and nothing that was
+        gathered is kept.
 
         Raises:
             NotFoundError: no such run.

@@ -33,7 +33,11 @@ class TaskLedger(Protocol):
         ...
 
     async def begin(self, task_id: str, attempt: int, at: datetime) -> TaskInstance:
-        """An attempt starts: pending and ready tasks become running; final ones stay final."""
+        """An attempt starts: pending and ready tasks become running; final ones stay final.
+
+        Raises:
+            NotFoundError: no such task.
+        """
         ...
 
     async def finish(
@@ -45,14 +49,18 @@ class TaskLedger(Protocol):
     ) -> TaskInstance:
         """End a task that is not final, with its announcements; signal its run if that waits.
 
-        A task that is final already is returned as it is stored, and nothing is written.
+        Waiting is a running run, for tasks of people; workers report by their own answer. A task
+        that is final already is returned as it is stored, and nothing is written.
+
+        Raises:
+            NotFoundError: no such task.
         """
         ...
 
     async def make_ready(self, task_ids: Sequence[str], at: datetime) -> None:
-        """What they needed is done: pending human tasks appear in the inbox."""
+        """What they needed is done: pending human tasks appear in the inbox; others stay."""
         ...
 
     async def states(self, run_id: str) -> Sequence[TaskState]:
-        """All tasks of a run."""
+        """All tasks of a run, in order of task id."""
         ...

@@ -1,0 +1,55 @@
+# Two commands matter: `make demo` and `make test`. Everything they need is installed by `setup`.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+LOCK := requirements/dev.txt
+
+.PHONY: setup demo dev test check bench format lock clean
+
+setup: .venv/.locked
+
+.venv/.locked: $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing the locked dependencies into .venv …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(UV) pip sync --quiet --require-hashes $(LOCK)
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	@$(BIN)/activity-core demo
+
+dev: setup
+	@$(BIN)/activity-core dev
+
+test: check
+	@$(BIN)/pytest
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup
+	@$(BIN)/python -m benchmarks $(NAME)
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+# Lock files hold versions and hashes, never download addresses.
+lock:
+	@for set in "dev --extra embedded --group dev" "runtime"; do \
+	  set -- $$set; name=$$1; shift; \
+	  $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	    "$$@" pyproject.toml -o requirements/$$name.txt; \
+	done
+	@grep -A999 '^uv==' requirements/dev.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' > requirements/uv.txt
+
+clean:
+	@rm -rf .venv .activity-core .mypy_cache .ruff_cache .pytest_cache .hypothesis

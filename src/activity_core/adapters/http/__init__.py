@@ -1,0 +1,1 @@
+"""Outgoing HTTP: `guard` decides where requests may go, `source` and `performer` make them."""

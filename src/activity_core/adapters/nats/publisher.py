@@ -1,0 +1,33 @@
+"""Events out to NATS: confirmed, deduplicated by `Nats-Msg-Id`, subject = the event's type."""
+
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+
+from activity_core.adapters.nats.connection import EMITTED, NatsConnection, unavailable
+from activity_core.core.announcement import PREFIX
+
+TIMEOUT = 5.0
+
+
+class NatsPublisher:
+    """Publishes to the outbound stream."""
+
+    def __init__(self, connection: NatsConnection) -> None:
+        self._connection = connection
+
+    async def publish(self, event_id: str, event_type: str, body: bytes) -> None:
+        """Returns once the stream has stored it.
+
+        Raises:
+            UnavailableError: not confirmed.
+        """
+        stream = await self._connection.jetstream()
+        subject = event_type if event_type.startswith(PREFIX) else EMITTED + event_type
+        headers = {
+            Header.MSG_ID.value: event_id,
+            "content-type": "application/cloudevents+json",
+        }
+        try:
+            await stream.publish(subject, body, timeout=TIMEOUT, headers=headers)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise unavailable(error) from error

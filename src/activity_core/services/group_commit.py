@@ -1,0 +1,74 @@
+"""Group commit: callers that wait at the same time share one transaction.
+
+`ingest` puts arrivals in; while one flush is under way the next group gathers, so that under load
+a commit carries many callers and alone it carries one, at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class GroupCommit(Generic[Item, Answer]):
+    """`flush` gets the items of one or more callers, at most `max_items` unless one has more."""
+
+    def __init__(
+        self,
+        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        *,
+        max_items: int = 500,
+    ) -> None:
+        self._flush = flush
+        self._max_items = max_items
+        self._waiting: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def submit(self, items: Sequence[Item]) -> Sequence[Answer]:
+        """Answers in the order of the items, once they are committed.
+
+        Raises:
+            whatever the flush of the group raised; nothing of this caller was committed then.
+        """
+        done: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((items, done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._drain())
+        return await done
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                await self._commit(self._next_group())
+        finally:
+            self._flushing = None
+
+    def _next_group(self) -> list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]]:
+        size = count = 0
+        for items, _ in self._waiting:
+            if count and size + len(items) > self._max_items:
+                break
+            size += len(items)
+            count += 1
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        return group
+
+    async def _commit(
+        self, group: Sequence[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]]
+    ) -> None:
+        """Commit a group; if it fails, its callers one by one, so that none harms another."""
+        try:
+            answers = list(await self._flush([item for items, _ in group for item in items]))
+        except Exception as error:  # noqa: BLE001 - handed to the callers below
+            if len(group) > 1:
+                for member in group:
+                    await self._commit([member])
+            elif not (waiting := group[0][1]).done():
+                waiting.set_exception(error)
+            return
+        for items, waiting in group:
+            mine, answers = answers[: len(items)], answers[len(items) :]
+            if not waiting.done():
+                waiting.set_result(mine)

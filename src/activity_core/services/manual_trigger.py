@@ -1,0 +1,87 @@
+"""Manual triggers: somebody wants a run now.
+
+In: a request with its id from the API. Out: decision and pending run in one transaction; the
+same request id again finds the same run.
+"""
+
+from collections.abc import Mapping
+
+from jsonschema_rs import Draft202012Validator
+
+from activity_core.core import ids
+from activity_core.core.errors import BadInputError, ConflictError
+from activity_core.core.jsontext import JsonValue
+from activity_core.ports.clock import Clock
+from activity_core.ports.doorbell import Doorbell, Topic
+from activity_core.ports.registry import RegistryEntry, RegistryStore
+from activity_core.ports.run_queue import ManualRequest, RunQueue, Submission
+from activity_core.services.registry import entry_of
+
+
+class ManualTrigger:
+    """Fires definitions that have a manual trigger."""
+
+    def __init__(
+        self, registry: RegistryStore, queue: RunQueue, doorbell: Doorbell, clock: Clock
+    ) -> None:
+        self._registry = registry
+        self._queue = queue
+        self._doorbell = doorbell
+        self._clock = clock
+
+    async def fire(
+        self, definition_id: str, request_id: str, data: Mapping[str, JsonValue], actor: str
+    ) -> Submission:
+        """Decide the request once.
+
+        Raises:
+            NotFoundError: no such definition.
+            ConflictError: it is paused, disabled, retired, or has no manual trigger.
+            BadInputError: the input does not fit its schema, or the request id is no id.
+        """
+        snapshot = await self._registry.snapshot()
+        entry = entry_of(snapshot.entries, definition_id)
+        _refuse_unless_ready(entry)
+        _check_input(entry, data)
+        submission = await self._queue.submit(
+            ManualRequest(
+                definition_id,
+                entry.version,
+                ids.occurrence_of_request(request_id),
+                dict(data),
+                actor,
+            ),
+            self._clock.now(),
+        )
+        self._doorbell.ring(Topic.STARTER)
+        return submission
+
+
+def _refuse_unless_ready(entry: RegistryEntry) -> None:
+    subject = f"definition {entry.definition.id}"
+    if entry.retired:
+        raise ConflictError("it is retired", subject=subject, hint="apply its file again")
+    if entry.paused:
+        raise ConflictError("it is paused", subject=subject, hint="resume it first")
+    if not entry.definition.enabled:
+        raise ConflictError("it says enabled: false", subject=subject, hint="change its file")
+    if entry.definition.trigger.manual is None:
+        raise ConflictError(
+            "it has no manual trigger", subject=subject, hint="add `manual:` to its triggers"
+        )
+
+
+def _check_input(entry: RegistryEntry, data: Mapping[str, JsonValue]) -> None:
+    manual = entry.definition.trigger.manual
+    if manual is None or not manual.input:
+        return
+    validator = Draft202012Validator(manual.input, validate_formats=True, offline=True)
+    problems = [
+        f"{'/'.join(map(str, error.instance_path)) or 'input'}: {error.message}"
+        for error in validator.iter_errors(dict(data))
+    ]
+    if problems:
+        raise BadInputError(
+            "the input does not fit the trigger's schema: " + "; ".join(problems[:5]),
+            subject=f"definition {entry.definition.id}",
+        )

@@ -1,0 +1,19 @@
+"""What the services count, for Prometheus. Depths of queues are read at scrape time instead."""
+
+from prometheus_client import Counter
+
+EVENTS_IN = Counter(
+    "activity_core_events_in", "Events at the door, by way in and by answer.", ["via", "answer"]
+)
+DECISIONS = Counter(
+    "activity_core_decisions", "Final decisions about events, by outcome.", ["outcome"]
+)
+DEAD_LETTERS = Counter(
+    "activity_core_dead_letters", "Messages buried, by way in and error code.", ["via", "code"]
+)
+EXECUTIONS_STARTED = Counter(
+    "activity_core_executions_started", "Workflows started for committed runs."
+)
+RUNS = Counter("activity_core_runs", "Runs recorded or closed, by status.", ["status"])
+TASKS_CREATED = Counter("activity_core_tasks_created", "Tasks recorded, by kind.", ["kind"])
+EVENTS_OUT = Counter("activity_core_events_out", "Events published, by result.", ["result"])

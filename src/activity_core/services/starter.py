@@ -1,0 +1,128 @@
+"""The starter: committed runs become Temporal workflows. It decides nothing.
+
+In: pending runs. Out: executions, committed and leased, then started under their derived id; a
+crash in between is repaired by starting the same id again. It also delivers the doorbells of
+workflows that wait for a task.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from activity_core.core.composition import compose
+from activity_core.core.errors import UnavailableError
+from activity_core.core.run import Execution, PendingRun
+from activity_core.ports.clock import Clock
+from activity_core.ports.engine import Engine
+from activity_core.ports.registry import RegistrySnapshot, RegistryStore
+from activity_core.ports.run_queue import RunQueue
+from activity_core.services.metrics import EXECUTIONS_STARTED
+
+LEASE = timedelta(seconds=30)
+"""How long a start may take before another starter tries the same workflow id."""
+BATCH = 1_000
+AT_ONCE = 32
+"""Start requests under way at the same time: enough to keep a server busy, few enough to bound."""
+
+
+class Starter:
+    """Starts the runs of one tenant; several may run at once."""
+
+    def __init__(
+        self,
+        queue: RunQueue,
+        registry: RegistryStore,
+        engine: Engine,
+        clock: Clock,
+        *,
+        max_runs_per_execution: int,
+    ) -> None:
+        self._queue = queue
+        self._registry = registry
+        self._engine = engine
+        self._clock = clock
+        self._max_runs = max_runs_per_execution
+        self._fused: Mapping[tuple[str, int], bool] = {}
+        self._revision = -1
+        self._look_for_overdue_at = datetime.min.replace(tzinfo=UTC)
+
+    async def step(self) -> bool:
+        """Start what was decided and what an earlier starter left; True if there may be more.
+
+        Raises:
+            UnavailableError: some starts are not confirmed; their leases bring them back.
+        """
+        await self._learn_what_is_fused()
+        signalled = await self._deliver_signals()
+        executions = [*await self._composed(), *await self._overdue()]
+        await self._start(executions)
+        return bool(executions) or signalled
+
+    async def _composed(self) -> Sequence[Execution]:
+        def composer(pending: Sequence[PendingRun]) -> Sequence[Execution]:
+            return compose(pending, is_fused=self._is_fused, max_runs=self._max_runs)
+
+        return await self._queue.compose(BATCH, composer, at=self._clock.now(), lease=LEASE)
+
+    async def _overdue(self) -> Sequence[Execution]:
+        now = self._clock.now()
+        if now < self._look_for_overdue_at:
+            return ()
+        overdue = await self._queue.overdue(BATCH, at=now, lease=LEASE)
+        if not overdue:
+            self._look_for_overdue_at = now + LEASE / 6
+        return overdue
+
+    async def _start(self, executions: Sequence[Execution]) -> None:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def start(execution: Execution) -> None:
+            async with gate:
+                await self._engine.start(execution)
+
+        results = await asyncio.gather(*map(start, executions), return_exceptions=True)
+        started = [
+            execution.execution_id
+            for execution, result in zip(executions, results, strict=True)
+            if result is None
+        ]
+        if started:
+            EXECUTIONS_STARTED.inc(len(started))
+            await self._queue.mark_started(started)
+        _raise_first(results)
+
+    async def _deliver_signals(self) -> bool:
+        signals = await self._queue.take_signals(BATCH)
+        for signal in signals:
+            # A workflow that is gone needs no doorbell; the run auditor looks after its run.
+            await self._engine.signal(signal.workflow_id)
+            await self._queue.drop_signals([signal.position])
+        return bool(signals)
+
+    async def _learn_what_is_fused(self) -> None:
+        revision = await self._registry.revision()
+        if revision != self._revision:
+            self._fused = _fused_versions(await self._registry.snapshot(revision))
+            self._revision = revision
+
+    def _is_fused(self, run: PendingRun) -> bool:
+        """Unknown (an older, still pinned version) means alone: slower, never wrong."""
+        return self._fused.get((run.definition_id, run.version), False)
+
+
+def _fused_versions(snapshot: RegistrySnapshot) -> Mapping[tuple[str, int], bool]:
+    local = {id_ for id_, connection in snapshot.connections.items() if connection.is_local}
+    return {
+        (id_, entry.version): entry.definition.is_fused(local)
+        for id_, entry in snapshot.entries.items()
+    }
+
+
+def _raise_first(results: Sequence[BaseException | None]) -> None:
+    """Outages first: they are expected, logged quietly and backed off from."""
+    errors = [result for result in results if result is not None]
+    for error in errors:
+        if not isinstance(error, UnavailableError):
+            raise error
+    if errors:
+        raise errors[0]

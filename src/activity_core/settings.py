@@ -1,0 +1,97 @@
+"""Settings, from the environment alone (`ACTIVITY_CORE_…`), checked once at the start.
+
+Read by `bootstrap` and the CLI; nothing below them looks at the environment, but for secrets,
+which are named here by reference and read where they are used.
+"""
+
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from activity_core.core.connection import SecretRef
+from activity_core.core.duration import Duration
+from activity_core.core.errors import ConfigurationError
+
+RUNS_QUEUE = "activity-core-runs"
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations. Lists and maps are written as JSON."""
+
+    model_config = SettingsConfigDict(env_prefix="ACTIVITY_CORE_", extra="ignore", frozen=True)
+
+    deployment: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")] = "main"
+    """Name of this installation: part of the source of every event that goes out."""
+    tenant: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")] = "main"
+
+    database_url: str | None = None
+    database_pool: Annotated[int, Field(ge=2, le=200)] = 10
+    temporal_address: str | None = None
+    temporal_namespace: str = "default"
+    temporal_tls: bool = False
+    temporal_tls_ca: str | None = None
+    temporal_tls_cert: str | None = None
+    temporal_tls_key: str | None = None
+    temporal_api_key: SecretRef | None = None
+    nats_url: str | None = None
+    nats_credentials: str | None = None
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    api_keys: dict[str, SecretRef] = Field(default_factory=dict)
+    """Name → reference of each key; the name is the actor in logs and in the registry's log."""
+    max_body_bytes: Annotated[int, Field(ge=1_024, le=16 << 20)] = 1 << 20
+    max_json_depth: Annotated[int, Field(ge=1, le=64)] = 64
+    max_batch_events: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+
+    config: dict[str, Any] = Field(default_factory=dict)
+    """Non-secret values that definitions read as `${config.name}`."""
+    http_allow: list[str] = Field(default_factory=list)
+    """Private networks and host names that definitions may reach by HTTP."""
+    task_queues: list[str] = Field(default_factory=list)
+    """Task queues beyond `activity-core-runs` that this worker serves."""
+    max_runs_per_execution: Annotated[int, Field(ge=1, le=200)] = 50
+    horizon: Duration = timedelta(days=30)
+    """How long duplicates are recognised."""
+
+    def checked_for_serving(self) -> "Settings":
+        """The settings, if the API may listen with them.
+
+        Raises:
+            ConfigurationError: not loopback, and no API keys.
+        """
+        if not self.api_keys and not _is_loopback(self.host):
+            raise ConfigurationError(
+                f"refusing to listen on {self.host} without API keys",
+                hint='set ACTIVITY_CORE_API_KEYS={"name": "env:SOME_SECRET"}, or listen on '
+                "127.0.0.1",
+            )
+        return self
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of the environment, some of them overridden by the caller.
+
+    Raises:
+        ConfigurationError: naming each variable that is wrong, never its value.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"ACTIVITY_CORE_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+            for item in error.errors(include_input=False)
+        )
+        raise ConfigurationError(wrong, hint="see docs/reference/settings.md") from None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

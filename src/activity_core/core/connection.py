@@ -6,13 +6,14 @@ Not versioned with the definitions: an address or a password may change under a 
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
 from activity_core.core.duration import Duration
 from activity_core.core.model import Model, OneOf, Slug
 
-SecretRef = Annotated[str, Field(pattern=r"^(env|file):.+$", max_length=1_000, strict=True)]
+REFERENCE = r"^(env|file):.+$"
+SecretRef = Annotated[str, Field(pattern=REFERENCE, max_length=1_000, strict=True)]
 """Where a secret is found when it is needed: `env:NAME` or `file:/path`. Never the secret."""
 
 LOCAL_STATEMENT_TIMEOUT = timedelta(seconds=2)
@@ -23,12 +24,12 @@ class SqlConnection(Model):
     """A PostgreSQL database, read-only. `local` promises: same network, answers at once."""
 
     url: SecretRef
-    local: bool = False
+    local: StrictBool = False
     statement_timeout: Annotated[Duration, Field(gt=timedelta(), le=timedelta(minutes=5))] = (
         timedelta(seconds=2)
     )
-    max_rows: Annotated[int, Field(ge=1, le=10_000)] = 1_000
-    pool_size: Annotated[int, Field(ge=1, le=50)] = 4
+    max_rows: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 1_000
+    pool_size: Annotated[int, Field(ge=1, le=50, strict=True)] = 4
 
     @model_validator(mode="after")
     def _local_is_quick(self) -> "SqlConnection":

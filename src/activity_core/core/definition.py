@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, StrictBool, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from activity_core.core.jsontext import canonical_json
@@ -61,6 +61,11 @@ class Rule(Model):
             ) from error
         return tasks
 
+    def waits_for(self, task: TaskTemplate) -> bool:
+        """Whether a run stays open until that human task is done: it says so, or is needed."""
+        waits = task.human_ is not None and task.human_.wait
+        return waits or any(task.id in other.needs for other in self.tasks)
+
 
 class ActivityDefinition(Model):
     """One entry of the registry. Immutable once published as a version."""
@@ -74,7 +79,7 @@ class ActivityDefinition(Model):
     description: Annotated[str, Field(max_length=20_000)] = ""
     owner: Text | None = None
     labels: dict[str, str] = Field(default_factory=dict, max_length=50)
-    enabled: bool = True
+    enabled: StrictBool = True
     trigger: TriggerSet
     context: dict[Name, ContextSourceConfig] = Field(default_factory=dict, max_length=50)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=100)]
@@ -108,14 +113,12 @@ class ActivityDefinition(Model):
         """Ids of all connections that its sources and tasks name."""
         sources = [source.sql_ or source.http_ for source in self.context.values()]
         tasks = [task.http_ for rule in self.rules for task in rule.tasks]
-        return frozenset(
-            part.connection for part in (*sources, *tasks) if part and part.connection
-        )
+        return frozenset(part.connection for part in (*sources, *tasks) if part and part.connection)
 
     def is_fused(self, local_connections: Collection[str]) -> bool:
         """Whether a run of it is one local activity: local sources, nothing to wait for."""
         return not self.remote_sources(local_connections) and all(
-            task.kind == "emit" or (task.human_ is not None and not task.human_.wait)
+            task.kind == "emit" or (task.human_ is not None and not rule.waits_for(task))
             for rule in self.rules
             for task in rule.tasks
         )

@@ -9,13 +9,15 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-_SHORT = re.compile(r"(?:\d+(?:ms|s|m|h|d))+")
-_SHORT_PART = re.compile(r"(\d+)(ms|s|m|h|d)")
+_SHORT = re.compile(r"(?:[0-9]+(?:ms|s|m|h|d))+")
+_SHORT_PART = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _ISO = re.compile(
     r"P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,6})?)S)?)?"
+    r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,6})?)S)?)?",
+    re.ASCII,
 )
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST_TEXT = 64
 LONGEST = timedelta(days=3_660)
 """Ten years: beyond it a number is a typing error, not a plan."""
 
@@ -26,20 +28,27 @@ def parse_duration(value: object) -> timedelta:
     Raises:
         ValueError: not a duration, negative, or longer than ten years.
     """
-    if isinstance(value, timedelta):
-        found = value
-    elif isinstance(value, str) and _SHORT.fullmatch(value):
-        parts = _SHORT_PART.findall(value)
-        found = sum(
-            (timedelta(**{_UNITS[unit]: int(amount[:18])}) for amount, unit in parts), timedelta()
-        )
-    elif isinstance(value, str) and (match := _ISO.fullmatch(value)):
-        found = timedelta(**{k: float(v[:18]) for k, v in match.groupdict().items() if v})
-    else:
-        raise ValueError(f"{value!r} is not a duration; write 10s, 5m, 24h, 7d, P2D or PT24H")
+    try:
+        found = value if isinstance(value, timedelta) else _read(value)
+    except OverflowError:
+        found = timedelta.max
     if not timedelta() <= found <= LONGEST:
-        raise ValueError(f"{value!r} is not between zero and ten years")
+        raise ValueError(f"{_shown(value)} is not between zero and ten years")
     return found
+
+
+def _read(value: object) -> timedelta:
+    if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        if _SHORT.fullmatch(value):
+            parts = _SHORT_PART.findall(value)
+            return sum((timedelta(**{_UNITS[unit]: int(n)}) for n, unit in parts), timedelta())
+        if match := _ISO.fullmatch(value):
+            return timedelta(**{unit: float(n) for unit, n in match.groupdict().items() if n})
+    raise ValueError(f"{_shown(value)} is not a duration; write 10s, 5m, 24h, 7d, P2D or PT24H")
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.{_LONGEST_TEXT}}" if isinstance(value, str | int | float) else "this"
 
 
 def format_duration(value: timedelta) -> str:
@@ -57,7 +66,7 @@ Duration = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": r"^((\d+(ms|s|m|h|d))+|P(?=.).*)$",
+            "pattern": r"^(([0-9]+(ms|s|m|h|d))+|P[0-9.WDTHMS]+)$",
             "examples": ["10s", "5m", "24h", "P2D", "PT24H"],
         }
     ),

@@ -4,18 +4,26 @@
 turns its errors into file:line:column.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
-Slug = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$", strict=True)
-]
+SLUG = r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
+NAME = r"^[a-z_][a-z0-9_]{0,62}$"
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG, strict=True)]
 """Ids of definitions, rules, tasks, connections: they become parts of workflow ids and URLs."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$", strict=True)]
+Name = Annotated[str, StringConstraints(pattern=NAME, strict=True)]
 """Names of variables in expressions (CEL identifiers)."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strict=True)]
@@ -30,23 +38,12 @@ Expression = Annotated[
 
 
 class Model(BaseModel):
-    """Unknown keys are errors; a known key whose feature does not exist yet is refused by name."""
+    """Unknown keys are errors; `definition_issue` says which of them are known for later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     not_built_yet: ClassVar[frozenset[str]] = frozenset()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_what_is_not_built(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            for key in sorted(cls.not_built_yet & value.keys()):
-                raise PydanticCustomError(
-                    "not_built_yet",
-                    "`{key}` is a known key whose feature is not built yet; remove it",
-                    {"key": key},
-                )
-        return value
+    """Keys whose feature is designed but does not exist yet: refused by name, never ignored."""
 
 
 class OneOf(Model):
@@ -64,3 +61,11 @@ class OneOf(Model):
                 {"kinds": ", ".join(self.kinds), "given": ", ".join(given) or "none"},
             )
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["oneOf"] = [{"required": [kind]} for kind in cls.kinds]
+        return schema

@@ -6,8 +6,9 @@ Written in definitions (sources and tasks), carried out by Temporal's retry poli
 from datetime import timedelta
 from typing import Any
 
-from pydantic import Field, model_serializer, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, GetJsonSchemaHandler, model_serializer, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from activity_core.core.duration import Duration, format_duration, parse_duration
 from activity_core.core.model import Model
@@ -36,6 +37,18 @@ class Backoff(Model):
     @model_serializer
     def _as_range(self) -> str:
         return f"{format_duration(self.first)}..{format_duration(self.longest)}"
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        mapping = {key: schema.pop(key) for key in ("type", "properties", "additionalProperties")}
+        schema["anyOf"] = [
+            {"type": "string", "pattern": r"^\S+$", "examples": ["10s", "2s..5m"]},
+            mapping,
+        ]
+        return schema
 
 
 class Retry(Model):

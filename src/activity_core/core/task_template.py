@@ -3,15 +3,26 @@
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from activity_core.core.duration import Duration
+from activity_core.core.json_schema import JsonSchema
 from activity_core.core.model import Expression, Model, OneOf, Slug, Text
 from activity_core.core.retry import Retry
 
 Rendered = Annotated[str, Field(min_length=1, max_length=4_000, strict=True)]
 """Text that may hold `${…}` with CEL inside."""
+
+
+FORM_OR_FILE = {
+    "anyOf": [
+        {"type": "object"},
+        {"type": "string", "examples": ["call-outcome.schema.json"]},
+        {"type": "null"},
+    ]
+}
+"""In a file, a form is a JSON Schema or the name of a file with one."""
 
 
 class HttpTask(Model):
@@ -63,15 +74,15 @@ class HumanTask(Model):
     title: Rendered
     description: Annotated[str, Field(max_length=20_000)] = ""
     assign: Assignment = Assignment()
-    form: dict[str, Any] | None = None
+    form: Annotated[JsonSchema | None, WithJsonSchema(FORM_OR_FILE)] = None
     due: Duration | None = None
-    wait: bool = False
+    wait: StrictBool = False
 
-    @model_validator(mode="before")
+    @field_validator("form", mode="before")
     @classmethod
     def _form_is_a_schema(cls, value: Any) -> Any:
         """A file name is replaced by its content where files are read, not here."""
-        if isinstance(value, dict) and isinstance(value.get("form"), str):
+        if isinstance(value, str):
             raise PydanticCustomError(
                 "form_file",
                 "`form` names a file, which only `activity-core validate` and `apply` can read; "

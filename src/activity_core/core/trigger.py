@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from activity_core.core.cron import parse_cron
 from activity_core.core.duration import Duration
+from activity_core.core.json_schema import JsonSchema
 from activity_core.core.model import Expression, Model
+from activity_core.core.wall_calendar import calendars
 
 TypePattern = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_.:/-]*\*?$", min_length=1, max_length=255, strict=True)
@@ -28,13 +31,21 @@ def _known_zone(name: str) -> str:
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 
+def _is_cron(text: str) -> str:
+    calendars(parse_cron(text))
+    return text
+
+
+CronText = Annotated[str, Field(max_length=500, strict=True), AfterValidator(_is_cron)]
+
+
 class CronTriggerConfig(Model):
     """One or several five-field cron expressions in one time zone."""
 
     not_built_yet: ClassVar[frozenset[str]] = frozenset({"dst", "from", "until", "exclude"})
 
-    expression: str | None = None
-    expressions: tuple[str, ...] = ()
+    expression: CronText | None = None
+    expressions: Annotated[tuple[CronText, ...], Field(max_length=20)] = ()
     timezone: TimeZone = "UTC"
     jitter: Duration = timedelta()
 
@@ -67,6 +78,8 @@ class IntervalTriggerConfig(Model):
             raise PydanticCustomError("offset", "`offset` must be shorter than `every`")
         if self.jitter >= self.every:
             raise PydanticCustomError("jitter", "`jitter` must be shorter than `every`")
+        if self.every.microseconds or self.offset.microseconds:  # Temporal would cut them off
+            raise PydanticCustomError("seconds", "`every` and `offset` must be whole seconds")
         return self
 
 
@@ -98,7 +111,7 @@ class EventTriggerConfig(Model):
 class ManualTriggerConfig(Model):
     """By a person or a script; `input` is the JSON Schema of what they must hand over."""
 
-    input: dict[str, Any] = Field(default_factory=dict)
+    input: JsonSchema = Field(default_factory=dict)
 
 
 class MisfireConfig(Model):
@@ -107,14 +120,14 @@ class MisfireConfig(Model):
     policy: Literal["skip"] = "skip"
     window: Duration = timedelta(minutes=1)
 
-    @model_validator(mode="before")
+    @field_validator("policy", mode="before")
     @classmethod
     def _only_skip_yet(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("policy") in {"catch_up", "compress"}:
+        if value in ("catch_up", "compress"):
             raise PydanticCustomError(
                 "not_built_yet",
                 "`policy: {policy}` is a known policy whose feature is not built yet; use skip",
-                {"policy": value["policy"]},
+                {"policy": value},
             )
         return value
 
@@ -137,6 +150,14 @@ class TriggerSet(Model):
         if isinstance(value, dict) and "manual" in value and value["manual"] is None:
             return value | {"manual": {}}
         return value
+
+    @model_validator(mode="after")
+    def _one_jitter(self) -> "TriggerSet":
+        if self.cron and self.interval and self.cron.jitter != self.interval.jitter:
+            raise PydanticCustomError(
+                "jitter", "cron and interval share one schedule: give both the same `jitter`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _at_least_one(self) -> "TriggerSet":

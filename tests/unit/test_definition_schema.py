@@ -1,0 +1,91 @@
+"""The published schemas accept what the reader accepts, and refuse the usual mistakes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema_rs import Draft202012Validator
+from tests.unit.definition_texts import CONNECTIONS, CRON, DESIGN_EXAMPLE, EVENT, FORM, MANUAL
+
+from activity_core.core.definition_file import parse_definitions
+from activity_core.core.definition_schema import connection_json_schema, definition_json_schema
+from activity_core.core.yaml_tree import read_yaml
+
+DEFINITION = Draft202012Validator(definition_json_schema(), validate_formats=True, offline=True)
+CONNECTION = Draft202012Validator(connection_json_schema(), validate_formats=True, offline=True)
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+
+
+def document(text: str) -> Any:
+    (node,) = read_yaml(text, file="f")
+    return node.value
+
+
+@pytest.mark.parametrize("text", [CRON, EVENT, MANUAL])
+def test_accepts_definitions_as_they_are_written(text: str) -> None:
+    DEFINITION.validate(document(text))
+
+
+@pytest.mark.parametrize("text", [CRON, EVENT, MANUAL])
+def test_accepts_definitions_as_they_are_stored(text: str) -> None:
+    (definition,) = parse_definitions(text, file="f", read_form=lambda _: FORM).definitions
+    DEFINITION.validate(definition.document())
+
+
+def test_accepts_connections() -> None:
+    for node in read_yaml(CONNECTIONS, file="f"):
+        CONNECTION.validate(node.value)
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_accepts_the_examples_that_ship(file: Path) -> None:
+    text = file.read_text()
+    parse_definitions(
+        text, file=file.name, read_form=lambda name: (file.parent / name).read_bytes()
+    )
+    for node in read_yaml(text, file=file.name):
+        assert isinstance(node.value, dict)
+        is_connection = node.value.get("kind") == "connection"
+        (CONNECTION if is_connection else DEFINITION).validate(node.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("id: by-hand", "id: By Hand"),
+        ("enabled: false", "enabled: no"),
+        ("labels:", "lables:"),
+        ("offset: 3s", "offset: 3 seconds"),
+        ("title: Look", "title: 5"),
+        ("backoff: 1s", "backoff: 1"),
+        ("wait: true", "remind: PT1H"),
+        ("python: {plugin: ours}, queue", "python: {plugin: ours}, emit: {type: a}, queue"),
+        ("python: {plugin: ours}, queue", "queue"),
+        ("form: {type: object}", "form: 7"),
+        ("static: [1, 2.5, null, true, {a: b}]", "statik: 1"),
+    ],
+)
+def test_refuses_the_usual_mistakes(old: str, new: str) -> None:
+    text = MANUAL.replace(old, new)
+    assert text != MANUAL
+    assert not DEFINITION.is_valid(document(text))
+
+
+def test_refuses_what_is_not_built() -> None:
+    assert not DEFINITION.is_valid(document(DESIGN_EXAMPLE))
+
+
+def test_refuses_a_secret_in_the_open() -> None:
+    assert not CONNECTION.is_valid(
+        {"kind": "connection", "id": "a", "sql": {"url": "postgres://x"}}
+    )
+
+
+def test_is_a_schema_of_the_dialect_with_a_name() -> None:
+    schema = definition_json_schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == "urn:activity-core:schema:activity-definition:v1"
+    assert connection_json_schema()["$id"] == "urn:activity-core:schema:connection:v1"
+    assert schema["title"] == "ActivityDefinition"
+    assert all(part.get("description") for part in schema["$defs"].values())

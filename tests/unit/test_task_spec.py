@@ -1,0 +1,8 @@
+"""Task specs: the kinds are those of the templates."""
+
+from activity_core.core.task_spec import TaskKind
+from activity_core.core.task_template import TaskTemplate
+
+
+def test_every_kind_of_template_is_a_kind_of_task() -> None:
+    assert {kind.value for kind in TaskKind} == set(TaskTemplate.kinds)

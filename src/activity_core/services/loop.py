@@ -7,6 +7,7 @@ one call of `serve` or `repeat`. A ring makes it look sooner; the timer is what 
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -20,6 +21,8 @@ LONGEST_BACKOFF = 15.0
 
 Step = Callable[[], Awaitable[bool]]
 Pause = Callable[[float], Awaitable[None]]
+
+Made = TypeVar("Made")
 
 _log = structlog.get_logger(__name__)
 _failures = Counter(
@@ -60,5 +63,19 @@ async def repeat(
             if not more:
                 await wait(period)
             continue
+        await pause(backoff)
+        backoff = min(backoff * 2, LONGEST_BACKOFF)
+
+
+async def until_available(
+    name: str, make: Callable[[], Awaitable[Made]], *, pause: Pause = asyncio.sleep
+) -> Made:
+    """What `make` returns, as soon as it does not raise UnavailableError any more."""
+    backoff = FIRST_BACKOFF
+    while True:
+        try:
+            return await make()
+        except UnavailableError as error:
+            _log.warning("waiting", for_=name, error=str(error), retry_in=backoff)
         await pause(backoff)
         backoff = min(backoff * 2, LONGEST_BACKOFF)

@@ -7,11 +7,11 @@ nothing; then a ring for the reconciler, which makes the schedules follow.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from activity_core.core.bundle import Bundle
 from activity_core.core.connection import Connection
 from activity_core.core.definition import ActivityDefinition
 from activity_core.core.definition_check import check_definition
-from activity_core.core.definition_file import Bundle
-from activity_core.core.errors import ConflictError, InvalidDefinitionError, Issue, NotFoundError
+from activity_core.core.errors import ConflictError, InvalidDefinitionError, NotFoundError
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.registry import (
@@ -79,7 +79,7 @@ class Registry:
     def _check(self, bundle: Bundle, known: Mapping[str, Connection]) -> None:
         connections = {**known, **{item.id: item for item in bundle.connections}}
         issues = [
-            Issue(f"definition {definition.id}", 1, 1, ".".join(map(str, path)), message)
+            bundle.issue(definition, path, message)
             for definition in bundle.definitions
             for path, message in check_definition(definition, connections, self._config.keys())
         ]

@@ -144,8 +144,8 @@ class Router:
 
 
 def _loop(event: PendingEvent) -> tuple[str, str]:
-    return (
-        "causation_too_deep",
+    message = (
         f"{event.envelope.causation_depth} events of our own led to this one, over the limit of "
-        f"{MAX_CAUSATION_DEPTH}: a definition probably triggers itself",
+        f"{MAX_CAUSATION_DEPTH}: a definition probably triggers itself"
     )
+    return "causation_too_deep", message

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jsonschema_rs import Draft202012Validator
 
-from activity_core.core.announcing import task_completed
+from activity_core.core.announcing import task_ended
 from activity_core.core.errors import BadInputError, ConflictError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.task import FINAL, TaskInstance, TaskResult, TaskStatus
@@ -70,7 +70,7 @@ class TaskInbox:
 
     async def _finish(self, task: TaskInstance, result: TaskResult) -> TaskInstance:
         now = self._clock.now()
-        announcement = task_completed(task, result, deployment=self._deployment, at=now)
+        announcement = task_ended(task, result, deployment=self._deployment, at=now)
         stored = await self._tasks.finish(task.task_id, result, now, [announcement])
         self._doorbell.ring(Topic.RELAY)
         self._doorbell.ring(Topic.STARTER)

@@ -48,15 +48,8 @@ class HttpSource:
 
 
 def _rendered(config: HttpSourceConfig, variables: Mapping[str, JsonValue]) -> Ask:
-    words: dict[str, JsonValue] = {
-        "url": config.url,
-        "headers": dict(config.headers),
-        "json": config.json_,
-    }
-    rendered = compile_template(words, frozenset(variables)).render(variables)
-    return Ask(
-        config.method,
-        str(rendered["url"]),
-        {name: str(value) for name, value in rendered["headers"].items()},
-        rendered["json"],
-    )
+    def render(words: JsonValue) -> JsonValue:
+        return compile_template(words, frozenset(variables)).render(variables)
+
+    headers = {name: str(render(value)) for name, value in config.headers.items()}
+    return Ask(config.method, str(render(config.url)), headers, render(config.json_))

@@ -1,1 +1,1 @@
-"""NATS JetStream: `connection` keeps the link, `consumer` takes events in, `publisher` lets them out."""
+"""NATS JetStream: the link (`connection`), events in (`consumer`), events out (`publisher`)."""

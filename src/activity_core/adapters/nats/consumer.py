@@ -1,6 +1,5 @@
 """Events in from NATS: a durable pull consumer on the inbound stream."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -92,11 +91,11 @@ class NatsConsumer:
             while True:
                 try:
                     messages = await subscription.fetch(batch, timeout=WAIT)
-                except (NatsTimeoutError, asyncio.TimeoutError):
+                except (TimeoutError, NatsTimeoutError):
                     await stream.consumer_info(INBOX_STREAM, DURABLE)  # away, or only quiet?
                     continue
                 yield [NatsDelivery(message, incarnation) for message in messages]
-        except (NatsError, OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, NatsError, OSError) as error:
             await self._connection.forget()
             raise unavailable(error) from error
 

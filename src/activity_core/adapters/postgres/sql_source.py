@@ -11,11 +11,11 @@ from decimal import Decimal
 from uuid import UUID
 
 import psycopg
+from activity_core.core.condition import compile_expression
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from activity_core.adapters.secrets import resolve_secret
-from activity_core.core.condition import compile_expression
 from activity_core.core.connection import SqlConnection
 from activity_core.core.duration import format_duration
 from activity_core.core.errors import ContextUnavailableError
@@ -84,7 +84,10 @@ class SqlSource:
 
 
 async def _query(
-    pool: Pool, connection: SqlConnection, config: SqlSourceConfig, variables: Mapping[str, JsonValue]
+    pool: Pool,
+    connection: SqlConnection,
+    config: SqlSourceConfig,
+    variables: Mapping[str, JsonValue],
 ) -> Sequence[Mapping[str, object]]:
     bound = bind(config.query)
     values = _values(config, variables)
@@ -102,9 +105,7 @@ async def _read_only(link: psycopg.AsyncConnection[Mapping[str, object]]) -> Non
     await link.set_read_only(True)
 
 
-def _values(
-    config: SqlSourceConfig, variables: Mapping[str, JsonValue]
-) -> Mapping[str, JsonValue]:
+def _values(config: SqlSourceConfig, variables: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     """What `:name` can stand for: slot, event_id, run_id and the evaluated params."""
     event, run = variables.get("event"), variables.get("run")
     names = frozenset(variables)

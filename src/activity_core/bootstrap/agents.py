@@ -1,0 +1,129 @@
+"""The agents of an installation: each a loop over a system, alone in a process or all in one.
+
+`cli.processes` starts them by name. An agent waits for what it needs (Temporal, NATS) and goes on
+by itself when that comes back; only cancellation ends it.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+from functools import partial
+
+from activity_core.adapters.nats.consumer import NatsConsumer
+from activity_core.adapters.nats.publisher import NatsPublisher
+from activity_core.adapters.temporal.engine import TemporalEngine
+from activity_core.adapters.temporal.scheduler import TemporalScheduler
+from activity_core.bootstrap.system import System
+from activity_core.core.binding import decode_nats
+from activity_core.core.event import EventEnvelope
+from activity_core.ports.broker import Delivery
+from activity_core.ports.doorbell import Topic
+from activity_core.services.intake import Intake
+from activity_core.services.loop import repeat, serve
+from activity_core.services.reconciler import Reconciler
+from activity_core.services.relay import Relay
+from activity_core.services.router import Router
+from activity_core.services.run_auditor import RunAuditor
+from activity_core.services.starter import Starter
+from activity_core.settings import RUNS_QUEUE
+from activity_core.workflows.worker import workers
+
+Agent = Callable[[System], Coroutine[Any, Any, None]]
+
+PERIOD = 1.0
+"""Seconds until an agent looks again without a ring: what a lost ring costs at most."""
+HOUSEKEEPING_PERIOD = 3_600.0
+
+
+async def router(system: System) -> None:
+    """Routes accepted events."""
+    stores = system.stores
+    agent = Router(stores.inbox, stores.registry, system.doorbell, system.clock)
+    await serve("router", agent.step, system.doorbell, Topic.ROUTER, period=PERIOD)
+
+
+async def intake(system: System) -> None:
+    """Takes events from NATS."""
+    agent = Intake(
+        NatsConsumer(system.nats),
+        system.ingest,
+        system.stores.dead_letters,
+        system.clock,
+        via="nats",
+        decode=partial(_decode, max_depth=system.settings.max_json_depth),
+        horizon=system.settings.horizon,
+    )
+    await repeat("intake", agent.step, asyncio.sleep, period=PERIOD)
+
+
+async def starter(system: System) -> None:
+    """Starts workflows for decided runs."""
+    engine = TemporalEngine(await system.temporal_when_there(), RUNS_QUEUE)
+    agent = Starter(
+        system.stores.run_queue,
+        system.stores.registry,
+        engine,
+        system.clock,
+        max_runs_per_execution=system.settings.max_runs_per_execution,
+    )
+    await serve("starter", agent.step, system.doorbell, Topic.STARTER, period=PERIOD)
+
+
+async def worker(system: System) -> None:
+    """Carries out runs and performs automated tasks."""
+    client = await system.temporal_when_there()
+    extra = system.settings.task_queues
+    async with workers(client, system.run_steps(), RUNS_QUEUE, extra):
+        await asyncio.Event().wait()
+
+
+async def relay(system: System) -> None:
+    """Publishes what was recorded."""
+    agent = Relay(system.stores.outbox, NatsPublisher(system.nats), system.clock)
+    await serve("relay", agent.step, system.doorbell, Topic.RELAY, period=PERIOD)
+
+
+async def reconciler(system: System) -> None:
+    """Keeps the schedules equal to the registry."""
+    scheduler = TemporalScheduler(await system.temporal_when_there(), RUNS_QUEUE)
+    await Reconciler(system.stores.registry, scheduler).run(system.doorbell)
+
+
+async def auditor(system: System) -> None:
+    """Closes lost runs, and keeps house in the database."""
+    engine = TemporalEngine(await system.temporal_when_there(), RUNS_QUEUE)
+    agent = RunAuditor(
+        system.stores.run_queue,
+        system.stores.run_ledger,
+        engine,
+        system.clock,
+        system.doorbell,
+        deployment=system.settings.deployment,
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(agent.run())
+        group.create_task(_keep_house(system))
+
+
+async def _keep_house(system: System) -> None:
+    async def step() -> bool:
+        await system.housekeeping.ensure_partitions(system.clock.now())
+        await system.housekeeping.expire_keys(system.clock.now() - system.settings.horizon)
+        return False
+
+    await repeat("housekeeping", step, asyncio.sleep, period=HOUSEKEEPING_PERIOD)
+
+
+AGENTS: Mapping[str, Agent] = {
+    agent.__name__: agent for agent in (router, intake, starter, worker, relay, reconciler, auditor)
+}
+
+
+def _decode(delivery: Delivery, *, max_depth: int) -> EventEnvelope:
+    return decode_nats(
+        delivery.headers,
+        delivery.body,
+        subject=delivery.subject,
+        position=delivery.position,
+        max_depth=max_depth,
+    )

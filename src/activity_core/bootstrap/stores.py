@@ -1,0 +1,41 @@
+"""The store ports over one PostgreSQL database."""
+
+from dataclasses import dataclass
+
+from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
+from activity_core.adapters.postgres.inbox import PostgresInbox
+from activity_core.adapters.postgres.outbox import PostgresOutbox
+from activity_core.adapters.postgres.pool import Pool
+from activity_core.adapters.postgres.reading import PostgresReading
+from activity_core.adapters.postgres.registry import PostgresRegistryStore
+from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
+from activity_core.adapters.postgres.run_queue import PostgresRunQueue
+from activity_core.adapters.postgres.task_ledger import PostgresTaskLedger
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The store ports over one PostgreSQL database."""
+
+    inbox: PostgresInbox
+    run_queue: PostgresRunQueue
+    run_ledger: PostgresRunLedger
+    task_ledger: PostgresTaskLedger
+    registry: PostgresRegistryStore
+    outbox: PostgresOutbox
+    dead_letters: PostgresDeadLetters
+    reading: PostgresReading
+
+    @classmethod
+    def over(cls, pool: Pool, tenant: str) -> "Stores":
+        """All of them, for one tenant."""
+        return cls(
+            PostgresInbox(pool, tenant),
+            PostgresRunQueue(pool, tenant),
+            PostgresRunLedger(pool, tenant),
+            PostgresTaskLedger(pool, tenant),
+            PostgresRegistryStore(pool, tenant),
+            PostgresOutbox(pool, tenant),
+            PostgresDeadLetters(pool, tenant),
+            PostgresReading(pool, tenant),
+        )

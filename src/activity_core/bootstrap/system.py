@@ -1,0 +1,213 @@
+"""A system: everything that one process of an installation needs, made from its settings.
+
+Links to Temporal and NATS are made when first needed, so that one being away does not stop the
+others; PostgreSQL must be there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import httpx
+from temporalio.client import Client
+from temporalio.service import RPCError, TLSConfig
+
+from activity_core.adapters.http.guard import guarded_client
+from activity_core.adapters.http.performer import HttpPerformer
+from activity_core.adapters.http.source import HttpSource
+from activity_core.adapters.nats.connection import NatsConnection, NatsSettings
+from activity_core.adapters.plugins import PythonPerformer, PythonSource
+from activity_core.adapters.postgres.doorbell import PostgresDoorbell
+from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
+from activity_core.adapters.postgres.pool import Pool, connection, open_pool
+from activity_core.adapters.postgres.sql_source import SqlSource
+from activity_core.adapters.secrets import resolve_secret
+from activity_core.adapters.system_clock import SystemClock
+from activity_core.adapters.temporal.client import connect
+from activity_core.bootstrap.stores import Stores
+from activity_core.core.binding import decode_nats
+from activity_core.core.connection import Connection
+from activity_core.core.errors import ConfigurationError, NotFoundError, UnavailableError
+from activity_core.core.event import EventEnvelope
+from activity_core.core.jsontext import parse_json
+from activity_core.core.task_spec import TaskKind
+from activity_core.ports.context_source import ContextSource
+from activity_core.ports.dead_letters import DeadLetter
+from activity_core.ports.task_performer import TaskPerformer
+from activity_core.services.catalogue import Catalogue
+from activity_core.services.ingest import Ingest
+from activity_core.services.loop import until_available
+from activity_core.services.performer import Performer
+from activity_core.services.run_closer import RunCloser
+from activity_core.services.run_context import ContextReader
+from activity_core.services.run_decider import RunDecider
+from activity_core.services.run_recorder import RunRecorder
+from activity_core.services.runner import Runner
+from activity_core.settings import Settings
+from activity_core.workflows.steps import RunSteps
+
+
+class System:
+    """One installation's services; `open_system` makes and closes it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        doorbell: PostgresDoorbell,
+        http: httpx.AsyncClient,
+        sql: SqlSource,
+    ) -> None:
+        self.settings = settings
+        self.pool = pool
+        self.doorbell = doorbell
+        self.clock = SystemClock()
+        self.stores = Stores.over(pool, settings.tenant)
+        self.housekeeping = PostgresHousekeeping(pool)
+        nats_url = required(settings.nats_url, "ACTIVITY_CORE_NATS_URL", "nats://127.0.0.1:4222")
+        self.nats = NatsConnection(NatsSettings(nats_url, settings.nats_credentials))
+        self.ingest = Ingest(self.stores.inbox, self.doorbell, self.clock, tenant=settings.tenant)
+        self._http = http
+        self._sql = sql
+        self._temporal: Client | None = None
+        self._temporal_lock = asyncio.Lock()
+
+    async def temporal(self) -> Client:
+        """The one client of this process: starter and worker share it, so starts can be eager.
+
+        Raises:
+            UnavailableError: Temporal does not answer now.
+        """
+        async with self._temporal_lock:
+            if self._temporal is None:
+                self._temporal = await connect(
+                    required(
+                        self.settings.temporal_address,
+                        "ACTIVITY_CORE_TEMPORAL_ADDRESS",
+                        "127.0.0.1:7233",
+                    ),
+                    self.settings.temporal_namespace,
+                    tls=_tls(self.settings),
+                    api_key=_api_key(self.settings),
+                    patience=timedelta(seconds=2),
+                )
+            return self._temporal
+
+    async def temporal_when_there(self) -> Client:
+        """The same, waiting for as long as it takes."""
+        return await until_available("temporal", self.temporal)
+
+    async def check_postgres(self) -> None:
+        """Raise UnavailableError unless PostgreSQL answers now."""
+        async with connection(self.pool) as link:
+            await link.execute("select 1")
+
+    async def check_temporal(self) -> None:
+        """Raise UnavailableError unless Temporal answers now."""
+        client = await self.temporal()
+        try:
+            await client.service_client.check_health(timeout=timedelta(seconds=2))
+        except RPCError as error:
+            raise UnavailableError(f"Temporal: {error.message}") from error
+
+    def decode_letter(self, letter: DeadLetter) -> EventEnvelope:
+        """What a dead letter says; raises BadInputError while that is no event."""
+        depth = self.settings.max_json_depth
+        if letter.via != "nats":
+            return EventEnvelope.from_json(parse_json(letter.body, max_depth=depth))
+        return decode_nats(
+            letter.headers,
+            letter.body,
+            subject=letter.subject,
+            position=letter.dead_letter_id,
+            max_depth=depth,
+        )
+
+    def run_steps(self) -> RunSteps:
+        """What workers serve."""
+        stores, settings = self.stores, self.settings
+        sources: Mapping[str, ContextSource] = {
+            "sql": self._sql,
+            "http": HttpSource(self._http),
+            "python": PythonSource(),
+        }
+        performers: Mapping[TaskKind, TaskPerformer] = {
+            TaskKind.HTTP: HttpPerformer(self._http, self._connection),
+            TaskKind.PYTHON: PythonPerformer(),
+        }
+        catalogue = Catalogue(stores.registry)
+        reader = ContextReader(sources, catalogue, settings.config)
+        decider = RunDecider(reader, config=settings.config, deployment=settings.deployment)
+        runner = Runner(
+            stores.run_ledger,
+            stores.task_ledger,
+            catalogue,
+            reader=reader,
+            recorder=RunRecorder(stores.run_ledger, catalogue, decider, self.clock),
+            closer=RunCloser(
+                stores.run_ledger, stores.task_ledger, self.clock, deployment=settings.deployment
+            ),
+            clock=self.clock,
+            doorbell=self.doorbell,
+        )
+        performer = Performer(
+            stores.task_ledger,
+            performers,
+            self.clock,
+            self.doorbell,
+            deployment=settings.deployment,
+        )
+        return RunSteps(runner, performer)
+
+    async def _connection(self, name: str) -> Connection:
+        snapshot = await self.stores.registry.snapshot()
+        if name not in snapshot.connections:
+            raise NotFoundError("no such connection", subject=f"connection {name}")
+        return snapshot.connections[name]
+
+
+@asynccontextmanager
+async def open_system(settings: Settings) -> AsyncIterator[System]:
+    """A system over a migrated database; everything it opened is closed on the way out.
+
+    Raises:
+        ConfigurationError: a setting is missing.
+        UnavailableError: PostgreSQL does not answer.
+    """
+    url = required(settings.database_url, "ACTIVITY_CORE_DATABASE_URL", "postgresql://…")
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(url, settings.database_pool))
+        doorbell = await stack.enter_async_context(PostgresDoorbell(url))
+        http = await stack.enter_async_context(guarded_client(settings.http_allow))
+        sql = SqlSource()
+        stack.push_async_callback(sql.close)
+        system = System(settings, pool, doorbell, http, sql)
+        stack.push_async_callback(system.nats.forget)
+        yield system
+
+
+def required(value: str | None, variable: str, example: str) -> str:
+    """The value of a setting that this process cannot do without.
+
+    Raises:
+        ConfigurationError: it is not set.
+    """
+    if not value:
+        raise ConfigurationError(
+            f"{variable} is not set",
+            hint=f"set it like {example}, or use `activity-core dev`, which brings its own servers",
+        )
+    return value
+
+
+def _api_key(settings: Settings) -> str | None:
+    return resolve_secret(settings.temporal_api_key) if settings.temporal_api_key else None
+
+
+def _tls(settings: Settings) -> TLSConfig | bool:
+    files = (settings.temporal_tls_ca, settings.temporal_tls_cert, settings.temporal_tls_key)
+    if not any(files):
+        return settings.temporal_tls
+    ca, cert, key = (resolve_secret(f"file:{path}").encode() if path else None for path in files)
+    return TLSConfig(server_root_ca_cert=ca, client_cert=cert, client_private_key=key)

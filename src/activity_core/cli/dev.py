@@ -1,0 +1,170 @@
+"""`activity-core dev`: the embedded servers, all agents and the API, in one process tree.
+
+Settings that name a real server win: that part is not started. State is kept in the data
+directory; a second start finds it again.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import typer
+
+from activity_core.adapters.postgres.migrate import migrate
+from activity_core.bootstrap.agents import AGENTS
+from activity_core.bootstrap.system import open_system
+from activity_core.cli import definition_files
+from activity_core.cli.client import DEFAULT_URL, Client
+from activity_core.cli.serve import running, stop_signal
+from activity_core.core.errors import UnavailableError
+from activity_core.embedded.stack import Addresses, EmbeddedStack, Ports
+from activity_core.settings import Settings
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+"""On a laptop the services that definitions talk to are on the laptop."""
+
+READY_TRIES, READY_PAUSE = 600, 0.05
+API_KEY = "ACTIVITY_CORE_API_KEY"
+
+PREFERRED = Ports(temporal=7233, temporal_ui=8233, nats=4222)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack that is up: where its parts are."""
+
+    api_url: str
+    servers: Addresses
+    settings: Settings
+
+
+@asynccontextmanager
+async def dev_stack(
+    settings: Settings, data_dir: Path, on_progress: Callable[[str], None]
+) -> AsyncIterator[Running]:
+    """Everything runs while inside.
+
+    Raises:
+        ConfigurationError: a port or the directory is in use, or the machine cannot run a server.
+        UnavailableError: a server did not come up.
+    """
+    stack = EmbeddedStack(
+        data_dir,
+        postgres=settings.database_url is None,
+        temporal=settings.temporal_address is None,
+        nats=settings.nats_url is None,
+        ui=True,
+        prefer=PREFERRED,
+        on_progress=on_progress,
+    )
+    async with stack:
+        settings = _with_servers(settings, stack.addresses)
+        on_progress("migrating the database")
+        await asyncio.to_thread(migrate, str(settings.database_url))
+        async with (
+            open_system(settings) as system,
+            running(system, list(AGENTS), with_api=True, beside=stack.watch) as server,
+        ):
+            url = server.url if server else ""
+            on_progress("waiting until everything is ready")
+            await _until_ready(url)
+            yield Running(url, stack.addresses, settings)
+
+
+async def run_dev(
+    settings: Settings, data_dir: Path, port: int | None, definitions: Path | None
+) -> None:
+    """Run until SIGINT or SIGTERM, printing where everything is.
+
+    Raises:
+        ConfigurationError, UnavailableError: see `dev_stack`.
+        InvalidDefinitionError: `definitions` cannot be applied.
+    """
+    wanted = _free_port(settings.port) if port is None else port
+    settings = settings.model_copy(update={"port": wanted})
+    async with dev_stack(settings, data_dir, _say) as up:
+        if definitions is not None:
+            await asyncio.to_thread(apply_files, up.api_url, definitions)
+        _print_addresses(up, data_dir)
+        await stop_signal()
+        _say("stopping")
+    _say("stopped; the state is kept in " + str(data_dir))
+
+
+def apply_files(url: str, path: Path) -> None:
+    """Apply a file or a directory, all or nothing.
+
+    Raises:
+        InvalidDefinitionError: what the files say is wrong.
+        RefusedError: what the API says is wrong.
+    """
+    _, bundle = definition_files.read(path)
+    Client(url, os.environ.get(API_KEY, "")).put(
+        "definitions", body=definition_files.documents(bundle)
+    )
+
+
+def _with_servers(settings: Settings, servers: Addresses) -> Settings:
+    """The settings, with the embedded servers where none was named."""
+    return settings.model_copy(
+        update={
+            "database_url": settings.database_url or servers.postgres,
+            "temporal_address": settings.temporal_address or servers.temporal,
+            "nats_url": settings.nats_url or servers.nats,
+            "http_allow": [*settings.http_allow, *LOOPBACK],
+        }
+    )
+
+
+async def _until_ready(url: str) -> None:
+    async with httpx.AsyncClient(base_url=url) as client:
+        for _ in range(READY_TRIES):
+            with suppress(httpx.TransportError):
+                if (await client.get("/readyz")).is_success:
+                    return
+            await asyncio.sleep(READY_PAUSE)
+    raise UnavailableError("not ready in time", hint="see the log lines above")
+
+
+def _free_port(preferred: int) -> int:
+    """The preferred port, or any free one (0) if it is in use."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", preferred))
+        except OSError:
+            _say(f"port {preferred} is in use; taking another")
+            return 0
+    return preferred
+
+
+def _print_addresses(up: Running, data_dir: Path) -> None:
+    rows = {
+        "API": up.api_url,
+        "Temporal UI": up.servers.temporal_ui or "",
+        "Temporal": up.settings.temporal_address,
+        "NATS": up.settings.nats_url,
+        "PostgreSQL": _without_password(str(up.settings.database_url)),
+        "data": str(data_dir),
+    }
+    typer.echo("activity-core is ready. Ctrl-C stops it.")
+    for name, value in rows.items():
+        if value:
+            typer.echo(f"  {name:<12} {value}")
+    if up.api_url != DEFAULT_URL:
+        typer.echo(f"In other terminals: export ACTIVITY_CORE_URL={up.api_url}")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
+
+
+def _say(text: str) -> None:
+    typer.echo(f"… {text}", err=True)

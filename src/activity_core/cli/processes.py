@@ -1,0 +1,104 @@
+"""Commands that start something: the agents, the API, the stack for a laptop, the demo.
+
+Each opens a system from the settings and runs until it is told to stop (Ctrl-C, SIGTERM).
+"""
+
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from activity_core.settings import load_settings
+from activity_core.telemetry import configure_logs
+
+Result = TypeVar("Result")
+
+AGENT_HELP = {
+    "router": "Decide about accepted events.",
+    "intake": "Take events from the broker into the inbox.",
+    "starter": "Start workflows for decided runs.",
+    "worker": "Carry out runs and automated tasks.",
+    "relay": "Publish recorded events to the broker.",
+    "reconciler": "Keep Temporal's schedules equal to the registry.",
+    "auditor": "Close runs that nobody else will; keep house in the database.",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(rich_help_panel="Processes")(dev)
+    app.command(rich_help_panel="Processes")(demo)
+    app.command(rich_help_panel="Processes")(migrate)
+    app.command(rich_help_panel="Processes")(api)
+    app.command("all", rich_help_panel="Processes")(all_in_one)
+    for name, text in AGENT_HELP.items():
+        app.command(name, help=text, rich_help_panel="Processes")(_agent_command(name))
+
+
+def dev(
+    data_dir: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path(
+        ".activity-core"
+    ),
+    port: Annotated[int | None, typer.Option(help="Of the API; another if it is in use.")] = None,
+    definitions: Annotated[
+        Path | None, typer.Option(help="A file or directory to apply at the start.")
+    ] = None,
+) -> None:
+    """Run everything on this machine: real servers, all agents, the API. Ctrl-C stops it."""
+    from activity_core.cli.dev import run_dev  # noqa: PLC0415 - keeps --help quick
+
+    configure_logs(json=not sys.stderr.isatty())
+    _run(run_dev(load_settings(), data_dir, port, definitions))
+
+
+def demo(
+    examples: Annotated[Path, typer.Option(help="The example definitions.")] = Path("examples"),
+) -> None:
+    """Show the main job on real servers, from an event to the tasks, and leave nothing behind."""
+    from activity_core.cli.demo.stage import run_demo  # noqa: PLC0415 - keeps --help quick
+
+    configure_logs(json=False, level=40)
+    raise typer.Exit(_run(run_demo(examples)))
+
+
+def migrate() -> None:
+    """Bring the database schema to the newest step; safe to run from many places at once."""
+    from activity_core.adapters.postgres.migrate import migrate as run  # noqa: PLC0415
+    from activity_core.bootstrap.system import required  # noqa: PLC0415
+
+    url = required(load_settings().database_url, "ACTIVITY_CORE_DATABASE_URL", "postgresql://…")
+    run(url)
+    typer.echo("The database is at the newest step.")
+
+
+def api() -> None:
+    """Serve the HTTP API."""
+    _run_agents([], with_api=True)
+
+
+def all_in_one() -> None:
+    """Run all agents and the API in one process."""
+    _run_agents(list(AGENT_HELP), with_api=True)
+
+
+def _agent_command(name: str) -> Callable[[], None]:
+    def command() -> None:
+        _run_agents([name], with_api=False)
+
+    return command
+
+
+def _run_agents(names: list[str], *, with_api: bool) -> None:
+    from activity_core.cli.serve import serve_system  # noqa: PLC0415 - keeps --help quick
+
+    configure_logs(json=not sys.stderr.isatty())
+    _run(serve_system(load_settings(), names, with_api=with_api))
+
+
+def _run(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end on the quicker event loop."""
+    import uvloop  # noqa: PLC0415 - keeps --help quick
+
+    return uvloop.run(main)

@@ -1,0 +1,79 @@
+"""Serving: some agents of a system, and perhaps the API, until a signal or a failure ends it."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from activity_core.adapters.postgres.migrate import check_migrated
+from activity_core.api.server import ApiServer
+from activity_core.bootstrap.agents import AGENTS
+from activity_core.bootstrap.system import System, open_system
+from activity_core.services.loop import until_available
+from activity_core.settings import Settings
+
+
+async def serve_system(settings: Settings, agents: Sequence[str], *, with_api: bool) -> None:
+    """Run until SIGINT or SIGTERM.
+
+    Raises:
+        ConfigurationError: settings are missing, or the database has another schema.
+    """
+    async with open_system(settings) as system:
+        await until_available("postgres", lambda: check_migrated(system.pool))
+        async with running(system, agents, with_api=with_api):
+            await stop_signal()
+
+
+@asynccontextmanager
+async def running(
+    system: System,
+    agents: Sequence[str],
+    *,
+    with_api: bool,
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> AsyncIterator[ApiServer | None]:
+    """Agents, API and what else runs `beside`, while inside; yields once the API listens.
+
+    Should one of them fail (they do not, for outages), everything inside is cancelled.
+    """
+    async with _ungrouped(), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(AGENTS[name](system), name=name) for name in agents]
+        if beside is not None:
+            tasks.append(group.create_task(beside()))
+        server = ApiServer(system, everything=len(agents) > 1) if with_api else None
+        if server is not None:
+            await server.start()
+        try:
+            yield server
+        finally:
+            if server is not None:
+                await server.stop()
+            for task in tasks:
+                task.cancel()
+
+
+async def stop_signal() -> None:
+    """Wait for SIGINT or SIGTERM; a second one kills as usual."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    try:
+        await asked.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _ungrouped() -> AsyncIterator[None]:
+    """The first error of a task group by itself: there is one cause to be told about."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None

@@ -1,0 +1,68 @@
+"""The catalogue: definition versions and connections, kept at hand for the runner.
+
+In: the registry. Versions never change, so they are kept up to a bound; connections do, so the
+registry's revision is asked before every step.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from activity_core.core.connection import Connection
+from activity_core.core.definition import ActivityDefinition
+from activity_core.ports.registry import RegistryStore
+
+MOST = 5_000
+"""Versions kept; the one used longest ago goes first."""
+
+Version = tuple[str, int]
+
+
+class Catalogue:
+    """What one process knows of the registry."""
+
+    def __init__(self, registry: RegistryStore) -> None:
+        self._registry = registry
+        self._versions: dict[Version, ActivityDefinition] = {}
+        self._connections: Mapping[str, Connection] = {}
+        self._revision = -1
+
+    @property
+    def connections(self) -> Mapping[str, Connection]:
+        """As of the last `refresh`."""
+        return self._connections
+
+    @property
+    def local_connections(self) -> frozenset[str]:
+        """Ids of those that may be read inside a run's step."""
+        return frozenset(id_ for id_, found in self._connections.items() if found.is_local)
+
+    async def refresh(self) -> None:
+        """Learn the connections anew if the registry has changed."""
+        revision = await self._registry.revision()
+        if revision != self._revision:
+            self._connections = (await self._registry.snapshot(revision)).connections
+            self._revision = revision
+
+    def unknown(self, versions: Iterable[Version]) -> list[Version]:
+        """Those that must be learnt before `get`."""
+        return [version for version in versions if version not in self._versions]
+
+    async def learn(self, versions: Sequence[Version]) -> None:
+        """Read versions from the registry.
+
+        Raises:
+            NotFoundError: no such version.
+        """
+        for version in dict.fromkeys(versions):
+            self._versions[version] = await self._registry.version(*version)
+
+    def get(self, version: Version) -> ActivityDefinition:
+        """A version that was learnt. Forgets what was used longest ago when there are too many."""
+        definition = self._versions[version] = self._versions.pop(version)
+        while len(self._versions) > MOST:
+            self._versions.pop(next(iter(self._versions)))
+        return definition
+
+    async def definition(self, version: Version) -> ActivityDefinition:
+        """A version, learnt if need be."""
+        await self.learn(self.unknown([version]))
+        return self.get(version)

@@ -1,0 +1,133 @@
+"""The runner: carries out the runs of one execution as far as goes without waiting.
+
+In: an execution, or a slot to be claimed; called by the steps of the workflow. Out: a `Progress`
+that says what the workflow does next. Every step may be repeated: what is recorded or closed
+stays as it is, and the answer is what is stored.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from activity_core.core.progress import Progress, ProgressState
+from activity_core.core.run import OPEN, ClaimedRun, RunFailure, RunRecord
+from activity_core.core.task import NewTask
+from activity_core.core.task_steps import as_decided, steps_of
+from activity_core.ports.clock import Clock
+from activity_core.ports.doorbell import Doorbell, Topic
+from activity_core.ports.run_ledger import RunLedger, SlotClaim
+from activity_core.ports.task_ledger import TaskLedger
+from activity_core.services.catalogue import Catalogue
+from activity_core.services.run_closer import RunCloser
+from activity_core.services.run_context import ContextReader
+from activity_core.services.run_recorder import Recorded, RunRecorder
+
+
+class Runner:
+    """Runs of one tenant."""
+
+    def __init__(
+        self,
+        ledger: RunLedger,
+        tasks: TaskLedger,
+        catalogue: Catalogue,
+        *,
+        reader: ContextReader,
+        recorder: RunRecorder,
+        closer: RunCloser,
+        clock: Clock,
+        doorbell: Doorbell,
+    ) -> None:
+        self._ledger = ledger
+        self._tasks = tasks
+        self._catalogue = catalogue
+        self._reader = reader
+        self._recorder = recorder
+        self._closer = closer
+        self._clock = clock
+        self._doorbell = doorbell
+
+    async def advance_slot(self, definition_id: str, slot: datetime, workflow_id: str) -> Progress:
+        """Claim a schedule's slot and carry out its run; nothing if the slot is not ours."""
+        claim = SlotClaim(definition_id, slot, workflow_id)
+        execution_id = await self._ledger.claim_slot(claim, self._clock.now())
+        if execution_id is None:
+            return Progress(ProgressState.DONE, counts={"skipped": 1})
+        return await self.advance(execution_id)
+
+    async def advance(self, execution_id: str) -> Progress:
+        """Decide and record what can be, and say what is left.
+
+        Raises:
+            NotFoundError: no such execution.
+            UnavailableError: the store cannot be reached; some or none of the runs are recorded.
+        """
+        await self._catalogue.refresh()
+        return await self._progress(execution_id, await self._recorder.record(execution_id))
+
+    async def gather(self, execution_id: str, run_id: str, source: str) -> None:
+        """Ask one source of one run and keep its answer.
+
+        Raises:
+            ContextUnavailableError: it did not answer.
+        """
+        run = await self._claimed(execution_id, run_id)
+        if run is None or run.recorded or source in run.gathered:
+            return
+        await self._catalogue.refresh()
+        definition = await self._catalogue.definition((run.definition_id, run.version))
+        answer = await self._reader.fetch(run, definition, source)
+        await self._ledger.keep_gathered(run_id, source, answer)
+
+    async def fail(self, execution_id: str, run_id: str, failure: RunFailure) -> Progress:
+        """Record that a run cannot be decided, and go on with the others of its execution."""
+        await self._catalogue.refresh()
+        refused = await self._recorder.refuse(execution_id, run_id, failure)
+        others = await self._recorder.record(execution_id)
+        return await self._progress(execution_id, [*refused, *others])
+
+    async def close(self, execution_id: str, run_id: str) -> Progress:
+        """Close a run of which nothing is left, and go on with the others of its execution."""
+        run = await self._claimed(execution_id, run_id)
+        counts = Counter[str]()
+        if run is not None:
+            counts[await self._closer.close(run)] += 1
+        await self._catalogue.refresh()
+        others = await self._recorder.record(execution_id)
+        return await self._progress(execution_id, others, counts)
+
+    async def _claimed(self, execution_id: str, run_id: str) -> ClaimedRun | None:
+        now = self._clock.now()
+        async with self._ledger.open(execution_id, now, only=[run_id]) as execution:
+            return next(iter(execution.runs), None)
+
+    async def _progress(
+        self, execution_id: str, found: Sequence[Recorded], closed: Counter[str] | None = None
+    ) -> Progress:
+        """What is left of the first run of which something is left; the next step finds others."""
+        counts = Counter(closed)
+        left = None
+        for each in found:
+            if isinstance(each.outcome, RunRecord) and each.outcome.status not in OPEN:
+                counts[each.outcome.status] += 1
+            elif left is None:
+                left = each
+        self._doorbell.ring(Topic.RELAY)
+        if left is None:
+            return Progress(ProgressState.DONE, execution_id, dict(counts))
+        return await self._left(execution_id, left, dict(counts))
+
+    async def _left(self, execution_id: str, left: Recorded, counts: dict[str, int]) -> Progress:
+        run, outcome = left.run, left.outcome
+        if isinstance(outcome, list):
+            state, sources, tasks = ProgressState.GATHER, outcome, []
+        else:
+            decided = outcome.tasks if outcome else await self._recorded_tasks(run)
+            state, sources, tasks = ProgressState.PERFORM, [], steps_of(decided)
+        return Progress(state, execution_id, counts, run.run_id, run.attempt, sources, tasks)
+
+    async def _recorded_tasks(self, run: ClaimedRun) -> list[NewTask]:
+        """One by one: only a repeated step comes here."""
+        definition = await self._catalogue.definition((run.definition_id, run.version))
+        states = await self._tasks.states(run.run_id)
+        return [as_decided(definition, await self._tasks.get(state.task_id)) for state in states]

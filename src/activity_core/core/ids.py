@@ -95,6 +95,24 @@ def workflow_id(definition_id: str, occurrence_key: str, attempt: int = 1) -> st
     return f"activity-{definition_id}-{occurrence_key}{retry}"
 
 
+def slot_of_workflow(definition_id: str, workflow: str) -> datetime:
+    """The slot that Temporal appended when a schedule of the definition started the workflow.
+
+    Raises:
+        BadInputError: it is no workflow of a slot of that definition.
+    """
+    try:
+        return slot_of_occurrence(workflow.removeprefix(workflow_id(definition_id, "")))
+    except ValueError as error:
+        raise BadInputError(f"{workflow} names no slot of {definition_id}") from error
+
+
+def attempt_of_workflow(workflow: str) -> int:
+    """The attempt that a workflow id is for: 1, or n + 1 when it ends in `-r{n}`."""
+    retry = _LOOKS_LIKE_A_RETRY.search(workflow)
+    return int(retry.group()[2:]) + 1 if retry else 1
+
+
 def batch_workflow_id(execution: str) -> str:
     """The workflow that carries out several runs at once."""
     return f"activity-batch-{execution}"

@@ -1,0 +1,1 @@
+"""Temporal: the engine that carries out runs, and the scheduler that starts slots on time."""

@@ -1,0 +1,77 @@
+"""Progress: how far a run is, in ids and policies only.
+
+`services.runner` says it, the `RunActivity` workflow acts on it. It travels through Temporal's
+history as JSON, so nothing of events, context or task inputs may ever be in it. Standard library
+only: the workflow sandbox imports it.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ProgressState(StrEnum):
+    """What the workflow does next: nothing, gather remote sources, or perform tasks."""
+
+    DONE = "done"
+    GATHER = "gather"
+    PERFORM = "perform"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often to try and how long to wait for it; times in seconds."""
+
+    attempts: int
+    first_backoff: float
+    longest_backoff: float
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStep:
+    """A remote source that has not answered yet."""
+
+    name: str
+    patience: Patience
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStep:
+    """A task that the workflow has to do with.
+
+    Attributes:
+        needs: ids of tasks among these steps that must be completed before.
+        status: its final status if it has one already, else empty.
+        by_person: a person completes it; otherwise a worker on `queue` (empty: the default one).
+        awaited: the run stays open until the person is done.
+        hidden: people do not see it until what it needs is done.
+    """
+
+    task_id: str
+    needs: list[str]
+    patience: Patience
+    status: str = ""
+    by_person: bool = False
+    awaited: bool = False
+    hidden: bool = False
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is left of an execution.
+
+    Attributes:
+        execution_id: of the runs; a slot's execution only exists once it is claimed.
+        counts: how many runs were closed by this step, by status.
+        run_id: the one run that something is left of; empty when done.
+        attempt: of that run, from 1.
+    """
+
+    state: ProgressState
+    execution_id: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    run_id: str = ""
+    attempt: int = 1
+    sources: list[SourceStep] = field(default_factory=list)
+    tasks: list[TaskStep] = field(default_factory=list)

@@ -1,0 +1,80 @@
+"""`RunActivity`: carries out one or many committed runs; orchestration only.
+
+A starter or a Temporal Schedule starts it with ids; `steps` does the work. Runs that need nothing
+long-lived are over after one local activity within one workflow task. A single run may have remote
+sources to gather and tasks to perform; then this goes on until nothing is left of it. That a run
+failed is a recorded fact: the workflow itself completes.
+"""
+
+import asyncio
+from collections import Counter
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activity_core.core.progress import Progress, ProgressState, SourceStep
+from activity_core.workflows.calls import local, reason, remote
+from activity_core.workflows.messages import (
+    ADVANCE,
+    CLOSE_RUN,
+    FAIL_RUN,
+    GATHER_SOURCE,
+    RUN_ACTIVITY,
+    TASKS_CHANGED,
+    CloseRun,
+    FailRun,
+    GatherSource,
+    RunRequest,
+    RunResult,
+)
+from activity_core.workflows.task_graph import TaskGraph
+
+
+@workflow.defn(name=RUN_ACTIVITY)
+class RunActivity:
+    """One execution. Its history holds ids, policies and short reasons of failure."""
+
+    def __init__(self) -> None:
+        self._graph = TaskGraph()
+
+    @workflow.run
+    async def run(self, request: RunRequest) -> RunResult:
+        """Carry out the runs of an execution, or of a slot if it is the first to claim it."""
+        progress = await local(ADVANCE, request, Progress)
+        counts = Counter(progress.counts)
+        while progress.state is not ProgressState.DONE:
+            if progress.state is ProgressState.GATHER:
+                progress = await _gather(request, progress)
+            else:
+                progress = await self._perform(progress)
+            counts.update(progress.counts)
+        return RunResult(dict(counts))
+
+    async def _perform(self, progress: Progress) -> Progress:
+        await self._graph.carry_out(progress)
+        closing = CloseRun(progress.execution_id, progress.run_id)
+        return await local(CLOSE_RUN, closing, Progress)
+
+    @workflow.signal(name=TASKS_CHANGED)
+    def tasks_changed(self) -> None:
+        """Carries nothing: what changed is in the database."""
+        self._graph.ring()
+
+
+async def _gather(request: RunRequest, progress: Progress) -> Progress:
+    """Ask all remote sources at once and go on, or close the run if one has no answer."""
+
+    async def ask(step: SourceStep) -> tuple[str, str] | None:
+        question = GatherSource(progress.execution_id, progress.run_id, step.name)
+        try:
+            await remote(GATHER_SOURCE, question, step.patience)
+        except ActivityError as error:
+            return reason(error)
+        return None
+
+    answers = await asyncio.gather(*(ask(step) for step in progress.sources))
+    failure = next((answer for answer in answers if answer), None)
+    if failure is None:
+        return await local(ADVANCE, request, Progress)
+    verdict = FailRun(progress.execution_id, progress.run_id, *failure)
+    return await local(FAIL_RUN, verdict, Progress)

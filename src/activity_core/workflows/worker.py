@@ -1,0 +1,63 @@
+"""The worker: serves `RunActivity` and its steps, and the task queues that templates name.
+
+The only place that says which modules the workflow sandbox passes through: dataclasses of ids,
+whose reloading for every run would cost more than the run.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activity_core.workflows.run_activity import RunActivity
+from activity_core.workflows.steps import RunSteps
+
+PASSED_THROUGH = ("activity_core.core.progress", "activity_core.workflows.messages")
+
+GRACE = timedelta(seconds=10)
+"""On shutdown, how long steps under way may take to end."""
+
+
+def build_worker(client: Client, steps: RunSteps, queue: str, *, parallel: int = 50) -> Worker:
+    """A worker for runs; `parallel` bounds workflow tasks, local and ordinary activities each.
+
+    A starter whose client this is may have its workflows started on it eagerly.
+    """
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=[RunActivity],
+        activities=steps.of_runs,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        max_concurrent_workflow_tasks=parallel,
+        max_concurrent_local_activities=parallel,
+        max_concurrent_activities=parallel,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def build_task_worker(client: Client, steps: RunSteps, queue: str, *, parallel: int = 50) -> Worker:
+    """A worker for one queue that task templates name."""
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=steps.of_tasks,
+        max_concurrent_activities=parallel,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+@asynccontextmanager
+async def workers(
+    client: Client, steps: RunSteps, queue: str, extra_queues: Sequence[str] = ()
+) -> AsyncIterator[Worker]:
+    """Workers for the runs and for every extra queue, while inside; yields that of the runs."""
+    async with AsyncExitStack() as stack:
+        for extra in dict.fromkeys(extra_queues):
+            if extra != queue:
+                await stack.enter_async_context(build_task_worker(client, steps, extra))
+        yield await stack.enter_async_context(build_worker(client, steps, queue))

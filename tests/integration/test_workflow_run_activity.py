@@ -1,0 +1,194 @@
+"""RunActivity on a real server with scripted steps: what it does, and what its history holds."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+from tests.scripted_steps import DONE, ScriptedSteps, auto, fatal, gather, human, perform
+from tests.temporal_server import temporal_client
+
+from activity_core.core.progress import Progress
+from activity_core.workflows.messages import RunRequest, RunResult
+from activity_core.workflows.run_activity import RunActivity
+from activity_core.workflows.task_graph import PARALLEL
+
+COUNTER = itertools.count()
+Handle = WorkflowHandle[RunActivity, RunResult]
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    async with temporal_client() as client:
+        yield client
+
+
+async def start(client: Client, queue: str) -> Handle:
+    return await client.start_workflow(
+        RunActivity.run,
+        RunRequest(execution_id="exec-1"),
+        id=f"{queue}-run",
+        task_queue=queue,
+        task_timeout=timedelta(seconds=4),
+    )
+
+
+class Stage:
+    """A worker that plays a script; `handle` is the workflow on it."""
+
+    def __init__(self, client: Client, steps: ScriptedSteps) -> None:
+        self.client = client
+        self.steps = steps
+        self.queue = f"test-{next(COUNTER)}"
+        # The default sandbox, nothing passed through: what is forbidden must fail here.
+        self.worker = Worker(
+            client,
+            task_queue=self.queue,
+            workflows=[RunActivity],
+            activities=steps.all,
+            max_cached_workflows=100,
+        )
+
+    async def play(self) -> Handle:
+        async with self.worker:
+            handle = await start(self.client, self.queue)
+            await handle.result()
+        return handle
+
+
+async def play(client: Client, steps: ScriptedSteps) -> list[str]:
+    await Stage(client, steps).play()
+    return steps.calls
+
+
+async def test_a_fused_execution_is_one_local_activity_in_one_workflow_task(client: Client) -> None:
+    handle = await Stage(client, ScriptedSteps([DONE])).play()
+    history = await handle.fetch_history()
+    assert [EventType.Name(event.event_type) for event in history.events] == [
+        "EVENT_TYPE_WORKFLOW_EXECUTION_STARTED",
+        "EVENT_TYPE_WORKFLOW_TASK_SCHEDULED",
+        "EVENT_TYPE_WORKFLOW_TASK_STARTED",
+        "EVENT_TYPE_WORKFLOW_TASK_COMPLETED",
+        "EVENT_TYPE_MARKER_RECORDED",
+        "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED",
+    ]
+    assert await handle.result() == RunResult({"completed": 1})
+
+
+async def test_sources_are_gathered_and_then_it_goes_on(client: Client) -> None:
+    calls = await play(client, ScriptedSteps([gather("a", "b"), DONE]))
+    assert calls[0] == calls[-1] == "advance exec-1"
+    assert sorted(calls[1:-1]) == ["gather a", "gather b"]
+
+
+async def test_a_source_is_tried_as_often_as_it_says_and_then_the_run_fails(client: Client) -> None:
+    refused = [ApplicationError("refused", type="context_unavailable") for _ in range(2)]
+    stage = Stage(client, ScriptedSteps([gather("a")], errors={"a": list(refused)}))
+    handle = await stage.play()
+    assert stage.steps.calls == [
+        "advance exec-1",
+        "gather a",
+        "gather a",
+        "fail_run context_unavailable: refused",
+    ]
+    assert await handle.result() == RunResult({"failed": 1})
+
+
+async def test_an_outage_of_ours_uses_no_attempt_of_a_source(client: Client) -> None:
+    away = [fatal("unavailable") for _ in range(2)]
+    calls = await play(client, ScriptedSteps([gather("a"), DONE], errors={"a": list(away)}))
+    assert calls == ["advance exec-1", "gather a", "gather a", "gather a", "advance exec-1"]
+
+
+async def test_an_outage_of_many_attempts_is_outlived_by_timers(client: Client) -> None:
+    outage: list[Progress | Exception] = [ApplicationError("x", type="unavailable")] * 6
+    handle = await Stage(client, ScriptedSteps([*outage, DONE])).play()
+    history = await handle.fetch_history()
+    kinds = [EventType.Name(event.event_type) for event in history.events]
+    assert kinds.count("EVENT_TYPE_TIMER_FIRED") >= 1
+    assert "EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT" not in kinds
+    assert "EVENT_TYPE_WORKFLOW_TASK_FAILED" not in kinds
+
+
+async def test_tasks_wait_for_what_they_need(client: Client) -> None:
+    graph = perform(auto("c", "a", "b"), auto("b", "a"), auto("a"))
+    calls = await play(client, ScriptedSteps([graph]))
+    assert calls == ["advance exec-1", "perform a", "perform b", "perform c", "close run-1"]
+
+
+async def test_what_needs_a_failed_task_is_left_and_the_rest_is_done(client: Client) -> None:
+    graph = perform(auto("a"), auto("b", "a"), auto("c", "b"), human("h", "a"), auto("x"))
+    calls = await play(client, ScriptedSteps([graph], errors={"a": [fatal()]}))
+    assert sorted(calls[1:-1]) == ["fail_task a: no", "perform a", "perform x"]
+
+
+async def test_tasks_done_in_an_earlier_attempt_count(client: Client) -> None:
+    graph = perform(
+        replace(auto("a"), status="completed"),
+        auto("b", "a"),
+        replace(auto("c"), status="cancelled"),
+        auto("d", "c"),
+    )
+    calls = await play(client, ScriptedSteps([graph]))
+    assert calls == ["advance exec-1", "perform b", "close run-1"]
+
+
+async def test_a_task_is_tried_again_as_often_as_it_says(client: Client) -> None:
+    flaky = [ApplicationError("later", type="task_failed")]
+    calls = await play(client, ScriptedSteps([perform(auto("a"))], errors={"a": list(flaky)}))
+    assert calls == ["advance exec-1", "perform a", "perform a", "close run-1"]
+
+
+async def test_only_so_many_tasks_at_a_time(client: Client) -> None:
+    steps = ScriptedSteps([perform(*(auto(f"t{n}") for n in range(PARALLEL + 5)))])
+    steps.hold = asyncio.Event()
+    stage = Stage(client, steps)
+    async with stage.worker:
+        handle = await start(client, stage.queue)
+        async with asyncio.timeout(10):
+            while steps.at_once < PARALLEL:  # noqa: ASYNC110 - the server sets no event of ours
+                await asyncio.sleep(0.05)
+        steps.hold.set()
+        await handle.result()
+    assert steps.most_at_once == PARALLEL
+    assert len(steps.calls) == PARALLEL + 5 + 2
+
+
+async def test_a_person_is_waited_for_until_the_doorbell_rings(client: Client) -> None:
+    steps = ScriptedSteps([perform(auto("a"), human("h", "a"), auto("b", "h"))])
+    stage = Stage(client, steps)
+    async with stage.worker:
+        handle = await start(client, stage.queue)
+        async with asyncio.timeout(10):
+            await steps.ready["h"].wait()
+            await steps.ready["asked"].wait()
+        await handle.signal(RunActivity.tasks_changed)  # about something else: asked for nothing
+        steps.final["h"] = "completed"
+        await handle.signal(RunActivity.tasks_changed)
+        await handle.result()
+    assert steps.calls[:3] == ["advance exec-1", "perform a", "ready h"]
+    assert set(steps.calls[3:-2]) == {"states h"}
+    assert steps.calls[-2:] == ["perform b", "close run-1"]
+
+
+async def test_who_was_quicker_than_the_workflow_needs_no_doorbell(client: Client) -> None:
+    steps = ScriptedSteps([perform(human("h"), auto("b", "h"))], final={"h": "completed"})
+    calls = await play(client, steps)
+    assert calls == ["advance exec-1", "states h", "perform b", "close run-1"]
+
+
+async def test_a_cancelled_human_task_leaves_what_needs_it(client: Client) -> None:
+    steps = ScriptedSteps([perform(human("h"), auto("b", "h"))], final={"h": "cancelled"})
+    assert "perform b" not in await play(client, steps)
+
+
+async def test_people_who_are_not_awaited_keep_nothing_open(client: Client) -> None:
+    graph = perform(auto("a"), human("h", "a", awaited=False))
+    calls = await play(client, ScriptedSteps([graph]))
+    assert calls == ["advance exec-1", "perform a", "ready h", "close run-1"]

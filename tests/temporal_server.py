@@ -1,0 +1,18 @@
+"""A real Temporal server for tests: the dev server of the wheel, on a free port of 127.0.0.1."""
+
+import shutil
+import sysconfig
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+
+@asynccontextmanager
+async def temporal_client() -> AsyncIterator[Client]:
+    path = shutil.which("temporal") or f"{sysconfig.get_path('scripts')}/temporal"
+    async with await WorkflowEnvironment.start_local(
+        ip="127.0.0.1", dev_server_existing_path=path, dev_server_log_level="error"
+    ) as environment:
+        yield environment.client

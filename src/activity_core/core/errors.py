@@ -145,6 +145,13 @@ class UnavailableError(ActivityCoreError):
     status = 503
 
 
+class RejectedError(ActivityCoreError):
+    """The store can never keep this as it is; what came along with it may be fine by itself."""
+
+    code = "store_rejected"
+    status = 422
+
+
 class ConfigurationError(ActivityCoreError):
     """The settings or the machine do not allow the process to start."""
 

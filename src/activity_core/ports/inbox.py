@@ -24,7 +24,7 @@ class Acceptance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An event at the door. `via` says how it came: `http`, `nats`, `replay`, …"""
+    """An event at the door. `via` says how it came (`http`, `nats`, `replay`)."""
 
     envelope: EventEnvelope
     key: bytes
@@ -44,13 +44,21 @@ class RoutingBatch(Protocol):
 
         A `fired` candidate whose occurrence already has a run is recorded as `deduplicated`,
         naming that run; so is the later of two in one batch. The events that a run was fired for
-        are its events. Returns the count per final outcome over all routings, `filtered` included,
-        outcomes that did not occur left out; counts and `listened` agree, or ValueError is raised.
+        are its events. Returns the count per final outcome over all routings: `filtered` too,
+        without outcomes that did not occur.
+
+        Raises:
+            RejectedError: the store cannot hold one of them, or its outcomes do not add up to
+                `listened`; nothing is committed.
         """
         ...
 
     async def bury(self, event: PendingEvent, code: str, message: str, at: datetime) -> None:
-        """Move an event that cannot be routed to the dead letters (`DeadLetter.of_event`)."""
+        """Take an event that cannot be routed off the inbox, into the dead letters.
+
+        The letter is `DeadLetter.of_event`. The event stays as it is: it can be explained, its id
+        stays taken, and `requeue` puts it back.
+        """
         ...
 
 

@@ -33,7 +33,11 @@ class OpenExecution(Protocol):
         ...
 
     async def record(self, records: Sequence[RunRecord], at: datetime) -> None:
-        """Write runs, tasks and outbox rows, set-based. Only for runs not recorded yet."""
+        """Write runs, tasks and outbox rows, set-based. Only for runs not recorded yet.
+
+        A task that is final already ended at `at`, without outputs: with outcome `done` if it is
+        completed, else with its status as outcome.
+        """
         ...
 
 

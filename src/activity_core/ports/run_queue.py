@@ -99,7 +99,7 @@ class RunQueue(Protocol):
     async def open_runs(self, limit: int, *, untouched_since: datetime) -> list[OpenRun]:
         """Started runs that are not closed and not audited since, longest ago first.
 
-        Started: their execution needs no lease. Claiming and reopening a run count as an audit.
+        Started: their execution needs no lease. Firing and reopening a run count as an audit.
         """
         ...
 

@@ -1,0 +1,37 @@
+"""Temporal workflows as names with a state: nothing runs, everything is remembered."""
+
+from activity_core.adapters.memory.failures import Failures
+from activity_core.core.run import Execution
+from activity_core.ports.engine import WorkflowState
+
+
+class MemoryEngine:
+    """`ports.engine`. A test says by `states` what became of a workflow."""
+
+    def __init__(self) -> None:
+        self.failures = Failures()
+        self.started: dict[str, Execution] = {}
+        self.states: dict[str, WorkflowState] = {}
+        self.signals: list[str] = []
+
+    async def start(self, execution: Execution) -> None:
+        """Start it unless its workflow id was started before, closed ones included."""
+        self.failures.raise_before()
+        if execution.workflow_id not in self.started:
+            self.started[execution.workflow_id] = execution
+            self.states[execution.workflow_id] = WorkflowState.RUNNING
+        self.failures.raise_after()
+
+    async def signal(self, workflow_id: str) -> bool:
+        """Remember the signal, if the workflow is running."""
+        self.failures.raise_before()
+        if self.states.get(workflow_id) is not WorkflowState.RUNNING:
+            return False
+        self.signals.append(workflow_id)
+        self.failures.raise_after()
+        return True
+
+    async def state(self, workflow_id: str) -> WorkflowState:
+        """What it was told, `absent` if nothing."""
+        self.failures.raise_before()
+        return self.states.get(workflow_id, WorkflowState.ABSENT)

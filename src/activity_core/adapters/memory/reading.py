@@ -1,0 +1,150 @@
+"""Lists and details out of the in-memory tables."""
+
+from activity_core.adapters.memory.paging import page, place
+from activity_core.adapters.memory.reading_rows import (
+    dead_letter_item,
+    decision_item,
+    event_detail,
+    event_item,
+    run_detail,
+    run_item,
+    task_item,
+)
+from activity_core.adapters.memory.rows import RunRow
+from activity_core.adapters.memory.state import State, Tables
+from activity_core.core.errors import AmbiguousError, NotFoundError
+from activity_core.core.event import EventEnvelope
+from activity_core.ports.reading import Page, Query, Row
+
+
+class MemoryReading:
+    """See `ports.reading.Reading`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def _tables(self) -> Tables:
+        return self._state.tables
+
+    async def events(self, query: Query) -> Page:
+        """See `Reading.events`."""
+        tables = self._tables
+        return page(
+            query,
+            tables.events.values(),
+            place_of=lambda row: place(row.received_at, row.key.hex()),
+            filters={
+                "source": lambda row, wanted: row.envelope.source == wanted,
+                "type": lambda row, wanted: row.envelope.type == wanted,
+                "id": lambda row, wanted: row.envelope.id == wanted,
+            },
+            item=lambda row: event_item(tables, row),
+        )
+
+    async def event(self, source: str | None, event_id: str) -> Row:
+        """See `Reading.event`."""
+        found = [
+            row
+            for row in self._tables.events.values()
+            if row.envelope.id == event_id and source in {None, row.envelope.source}
+        ]
+        if not found:
+            raise NotFoundError("no such event", subject=f"event {event_id}")
+        if len(found) > 1:
+            sources = ", ".join(sorted(row.envelope.source for row in found))
+            raise AmbiguousError(
+                f"several sources sent that id: {sources}",
+                subject=f"event {event_id}",
+                hint="name the source",
+            )
+        return event_detail(self._tables, found[0])
+
+    async def runs(self, query: Query) -> Page:
+        """See `Reading.runs`."""
+        tables = self._tables
+        events = query.filters.keys() & {"source", "event_id"}
+
+        def is_for(row: RunRow, _: str) -> bool:
+            """Source and id must be those of the same event."""
+            return any(
+                all(_names(tables.events[key].envelope, name, query) for name in events)
+                for key in row.events
+            )
+
+        return page(
+            query,
+            tables.runs.values(),
+            place_of=lambda row: place(row.fired_at, row.run_id),
+            filters={
+                "definition_id": lambda row, wanted: row.definition_id == wanted,
+                "status": lambda row, wanted: row.status == wanted,
+                "source": is_for,
+                "event_id": is_for,
+            },
+            item=lambda row: run_item(tables, row),
+        )
+
+    async def run(self, run_id: str) -> Row:
+        """See `Reading.run`."""
+        row = self._tables.runs.get(run_id)
+        if row is None:
+            raise NotFoundError("no such run", subject=f"run {run_id}")
+        return run_detail(self._tables, row)
+
+    async def tasks(self, query: Query) -> Page:
+        """See `Reading.tasks`."""
+        return page(
+            query,
+            self._tables.tasks.values(),
+            place_of=lambda row: place(row.created_at, row.task.task_id),
+            filters={
+                "run_id": lambda row, wanted: row.task.run_id == wanted,
+                "definition_id": lambda row, wanted: row.task.definition_id == wanted,
+                "status": lambda row, wanted: row.task.status == wanted,
+                "assignee": lambda row, wanted: row.task.assignee == wanted,
+                "group": lambda row, wanted: wanted in row.task.groups,
+            },
+            item=task_item,
+        )
+
+    async def task(self, task_id: str) -> Row:
+        """See `Reading.task`."""
+        row = self._tables.tasks.get(task_id)
+        if row is None:
+            raise NotFoundError("no such task", subject=f"task {task_id}")
+        return task_item(row)
+
+    async def decisions(self, query: Query) -> Page:
+        """See `Reading.decisions`."""
+        tables = self._tables
+        return page(
+            query,
+            tables.decisions.values(),
+            place_of=lambda row: place(row.decided_at, row.input_key, row.definition_id),
+            filters={
+                "definition_id": lambda row, wanted: row.definition_id == wanted,
+                "outcome": lambda row, wanted: row.outcome == wanted,
+                "occurrence_key": lambda row, wanted: row.occurrence_key == wanted,
+            },
+            item=lambda row: decision_item(tables, row),
+        )
+
+    async def dead_letters(self, query: Query) -> Page:
+        """See `Reading.dead_letters`."""
+        return page(
+            query,
+            self._tables.dead_letters.values(),
+            place_of=lambda letter: place(letter.buried_at, letter.dead_letter_id),
+            filters={
+                "status": lambda letter, wanted: letter.status == wanted,
+                "via": lambda letter, wanted: letter.via == wanted,
+                "code": lambda letter, wanted: letter.code == wanted,
+            },
+            item=dead_letter_item,
+        )
+
+
+def _names(envelope: EventEnvelope, name: str, query: Query) -> bool:
+    value = envelope.source if name == "source" else envelope.id
+    return value == query.filters[name]

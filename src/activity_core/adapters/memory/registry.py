@@ -1,0 +1,107 @@
+"""The registry in memory."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+
+from activity_core.adapters.memory.rows import LogRow
+from activity_core.adapters.memory.state import State, Tables
+from activity_core.core.connection import Connection
+from activity_core.core.definition import ActivityDefinition
+from activity_core.core.errors import NotFoundError, RejectedError
+from activity_core.ports.registry import LogLine, RegistryEdit, RegistryEntry, RegistrySnapshot
+
+
+def snapshot(tables: Tables, revision: int | None = None) -> RegistrySnapshot:
+    """The registry at a revision (default: the newest)."""
+    at = newest(tables) if revision is None else revision
+    entries: dict[str, RegistryEntry] = {}
+    for row in tables.registry_log.values():  # in order of revision
+        line = row.line
+        if row.revision <= at:
+            entries[line.definition_id] = RegistryEntry(
+                definition=tables.definitions[line.definition_id, line.version],
+                version=line.version,
+                paused=line.paused,
+                retired=line.retired,
+                revision=row.revision,
+                reason=line.reason,
+                actor=row.actor,
+                changed_at=row.at,
+            )
+    return RegistrySnapshot(at, entries, dict(tables.connections))
+
+
+def newest(tables: Tables) -> int:
+    """The newest revision; 0 when nothing was ever applied."""
+    return len(tables.revisions)
+
+
+class MemoryRegistryEdit:
+    """See `ports.registry.RegistryEdit`."""
+
+    def __init__(self, tables: Tables, actor: str, at: datetime) -> None:
+        self._tables = tables
+        self._actor = actor
+        self._at = at
+        self.current = snapshot(tables)
+
+    async def publish(self, definition: ActivityDefinition, version: int) -> None:
+        """See `RegistryEdit.publish`."""
+        if (definition.id, version) in self._tables.definitions or version < 1:
+            raise RejectedError(
+                f"version {version} cannot be published (again)",
+                subject=f"definition {definition.id}",
+            )
+        self._tables.definitions[definition.id, version] = definition
+
+    async def put_connection(self, connection: Connection) -> None:
+        """See `RegistryEdit.put_connection`."""
+        self._tables.connections[connection.id] = connection
+
+    async def log(self, lines: Sequence[LogLine]) -> int:
+        """See `RegistryEdit.log`."""
+        revision = newest(self._tables) + 1
+        self._tables.revisions[revision] = self._at
+        for line in lines:
+            if (line.definition_id, line.version) not in self._tables.definitions:
+                raise RejectedError(
+                    f"version {line.version} was never published",
+                    subject=f"definition {line.definition_id}",
+                )
+            key = revision, line.definition_id
+            self._tables.registry_log[key] = LogRow(line, revision, self._actor, self._at)
+        return revision
+
+
+class MemoryRegistryStore:
+    """See `ports.registry.RegistryStore`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def revision(self) -> int:
+        """See `RegistryStore.revision`."""
+        return newest(self._state.tables)
+
+    async def snapshot(self, revision: int | None = None) -> RegistrySnapshot:
+        """See `RegistryStore.snapshot`."""
+        return snapshot(self._state.tables, revision)
+
+    async def version(self, definition_id: str, version: int) -> ActivityDefinition:
+        """See `RegistryStore.version`."""
+        definition = self._state.tables.definitions.get((definition_id, version))
+        if definition is None:
+            raise NotFoundError(
+                "no such version", subject=f"definition {definition_id} version {version}"
+            )
+        return definition
+
+    def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:
+        """See `RegistryStore.edit`."""
+        return self._edit(actor, at)
+
+    @asynccontextmanager
+    async def _edit(self, actor: str, at: datetime) -> AsyncIterator[RegistryEdit]:
+        async with self._state.transaction() as tables:
+            yield MemoryRegistryEdit(tables, actor, at)

@@ -1,0 +1,121 @@
+"""Rows of the in-memory tables: immutable, replaced as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from activity_core.core.decision import Outcome
+from activity_core.core.event import EventEnvelope
+from activity_core.core.jsontext import JsonValue
+from activity_core.core.occurrence import Occurrence
+from activity_core.core.rules import RuleTrace
+from activity_core.core.run import RunFailure, RunStatus
+from activity_core.core.task import TaskInstance
+from activity_core.ports.registry import LogLine
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An accepted event."""
+
+    key: bytes
+    envelope: EventEnvelope
+    digest: bytes
+    received_at: datetime
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRow:
+    """What became of an event in total."""
+
+    revision: int
+    listened: int
+    counts: Mapping[str, int]
+    routed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """What became of one input for one definition."""
+
+    definition_id: str
+    input_key: str
+    version: int
+    outcome: Outcome
+    reason: str
+    occurrence_key: str
+    decided_at: datetime
+    run_id: str | None = None
+    event_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run; `events` are the keys of those it is for, `gathered` what remote sources answered."""
+
+    run_id: str
+    definition_id: str
+    version: int
+    occurrence: Occurrence
+    fired_at: datetime
+    touched_at: datetime
+    events: tuple[bytes, ...] = ()
+    status: RunStatus = RunStatus.PENDING
+    attempt: int = 1
+    execution_id: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    recorded: bool = False
+    gathered: Mapping[str, JsonValue] = field(default_factory=dict)
+    snapshot: bytes | None = None
+    context_hash: str | None = None
+    rules: tuple[RuleTrace, ...] | None = None
+    failure: RunFailure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """A workflow; with `lease_until` it is not known to be started."""
+
+    execution_id: str
+    workflow_id: str
+    lease_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task with its times; `attempts` is the newest attempt that began."""
+
+    task: TaskInstance
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRow:
+    """An event that goes out, and how often that failed; it stays when it was sent."""
+
+    position: int
+    event_id: str
+    key: str
+    type: str
+    subject: str
+    body: bytes
+    created_at: datetime
+    sent: bool = False
+    attempts: int = 0
+    retry_at: datetime | None = None
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A line of the registry's log, as it was appended."""
+
+    line: LogLine
+    revision: int
+    actor: str
+    at: datetime

@@ -1,0 +1,193 @@
+"""The ledger of runs in memory: an open execution keeps every other writer waiting."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from activity_core.adapters.memory.decisions import decide, new_run
+from activity_core.adapters.memory.outbox import announce
+from activity_core.adapters.memory.registry import snapshot
+from activity_core.adapters.memory.rows import DecisionRow, ExecutionRow, RunRow, TaskRow
+from activity_core.adapters.memory.state import State, Tables
+from activity_core.core import ids
+from activity_core.core.announcement import Announcement
+from activity_core.core.decision import Outcome
+from activity_core.core.errors import ConflictError, NotFoundError
+from activity_core.core.jsontext import JsonValue
+from activity_core.core.occurrence import Occurrence, TriggerKind
+from activity_core.core.run import OPEN, ClaimedRun, RunFailure, RunRecord, RunStatus
+from activity_core.core.task import FINAL, NewTask, TaskInstance, TaskResult, TaskStatus
+from activity_core.ports.registry import RegistryEntry
+from activity_core.ports.run_ledger import OpenExecution, SlotClaim
+
+
+class MemoryOpenExecution:
+    """See `ports.run_ledger.OpenExecution`."""
+
+    def __init__(self, state: State, tables: Tables, runs: Sequence[RunRow]) -> None:
+        self._state = state
+        self._tables = tables
+        self.runs = [_claimed(run) for run in runs]
+
+    async def record(self, records: Sequence[RunRecord], at: datetime) -> None:
+        """See `OpenExecution.record`."""
+        for record in records:
+            run = self._tables.runs[record.run_id]
+            if run.recorded:
+                raise ConflictError("it is recorded", subject=f"run {run.run_id}")
+            self._tables.runs[run.run_id] = replace(
+                run,
+                status=record.status,
+                finished_at=None if record.status in OPEN else at,
+                recorded=True,
+                snapshot=record.snapshot,
+                context_hash=record.context_hash,
+                rules=tuple(record.rules),
+                failure=record.failure,
+            )
+            for new in record.tasks:
+                task = _task(run, new)
+                ended = at if task.result else None
+                self._tables.tasks[task.task_id] = TaskRow(task, at, finished_at=ended)
+            announce(self._state, self._tables, record.announcements, at)
+
+
+class MemoryRunLedger:
+    """See `ports.run_ledger.RunLedger`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def open(
+        self, execution_id: str, at: datetime, *, only: Sequence[str] | None = None
+    ) -> AbstractAsyncContextManager[OpenExecution]:
+        """See `RunLedger.open`."""
+        return self._open(execution_id, at, only)
+
+    @asynccontextmanager
+    async def _open(
+        self, execution_id: str, at: datetime, only: Sequence[str] | None
+    ) -> AsyncIterator[OpenExecution]:
+        async with self._state.transaction() as tables:
+            execution = tables.executions.get(execution_id)
+            if execution is None:
+                raise NotFoundError("no such execution", subject=f"execution {execution_id}")
+            tables.executions[execution_id] = replace(execution, lease_until=None)
+            runs = [
+                replace(run, status=RunStatus.RUNNING, started_at=run.started_at or at)
+                for run_id, run in sorted(tables.runs.items())
+                if run.execution_id == execution_id
+                and run.status in OPEN
+                and (only is None or run_id in only)
+            ]
+            tables.runs.update((run.run_id, run) for run in runs)
+            yield MemoryOpenExecution(self._state, tables, runs)
+
+    async def claim_slot(self, claim: SlotClaim, at: datetime) -> str | None:
+        """See `RunLedger.claim_slot`."""
+        slot = ids.occurrence_of_slot(claim.slot)
+        async with self._state.transaction() as tables:
+            entry = snapshot(tables).entries.get(claim.definition_id)
+            if (claim.definition_id, slot) not in tables.decisions and entry is not None:
+                self._decide(tables, entry, claim, at)
+            decision = tables.decisions.get((claim.definition_id, slot))
+            if decision is None or decision.run_id is None:
+                return None
+            mine = (
+                execution.execution_id
+                for execution in tables.executions.values()
+                if execution.workflow_id == claim.workflow_id
+            )
+            return next(mine, None)
+
+    def _decide(self, tables: Tables, entry: RegistryEntry, claim: SlotClaim, at: datetime) -> None:
+        slot = ids.occurrence_of_slot(claim.slot)
+        occurrence = Occurrence(slot, TriggerKind.SCHEDULE, scheduled_for=claim.slot)
+        run = new_run(self._state, claim.definition_id, entry.version, occurrence, at=at)
+        decision = DecisionRow(
+            definition_id=run.definition_id,
+            input_key=slot,
+            version=run.version,
+            outcome=Outcome.FIRED if entry.fires else Outcome.SKIPPED,
+            reason="" if entry.fires else _why_silent(entry),
+            occurrence_key=slot,
+            decided_at=at,
+            run_id=run.run_id if entry.fires else None,
+        )
+        decide(tables, decision)
+        if entry.fires:
+            execution_id = ids.execution_id([(run.run_id, run.attempt)])
+            tables.runs[run.run_id] = replace(run, execution_id=execution_id)
+            tables.executions[execution_id] = ExecutionRow(execution_id, claim.workflow_id, None)
+
+    async def keep_gathered(self, run_id: str, source: str, data: JsonValue) -> None:
+        """See `RunLedger.keep_gathered`."""
+        async with self._state.transaction() as tables:
+            run = tables.runs[run_id]
+            tables.runs[run_id] = replace(run, gathered={source: data, **run.gathered})
+
+    async def close(
+        self,
+        run_id: str,
+        status: RunStatus,
+        failure: RunFailure | None,
+        at: datetime,
+        announcements: Sequence[Announcement],
+    ) -> bool:
+        """See `RunLedger.close`."""
+        async with self._state.transaction() as tables:
+            run = tables.runs.get(run_id)
+            if run is None or run.status not in OPEN:
+                return False
+            tables.runs[run_id] = replace(run, status=status, failure=failure, finished_at=at)
+            announce(self._state, tables, announcements, at)
+            return True
+
+
+def _claimed(run: RunRow) -> ClaimedRun:
+    return ClaimedRun(
+        run.run_id,
+        run.definition_id,
+        run.version,
+        run.occurrence,
+        run.attempt,
+        run.status,
+        run.recorded,
+        run.gathered,
+    )
+
+
+def _task(run: RunRow, new: NewTask) -> TaskInstance:
+    spec, event = new.spec, run.occurrence.event
+    return TaskInstance(
+        task_id=spec.task_id,
+        run_id=run.run_id,
+        definition_id=run.definition_id,
+        version=run.version,
+        rule=spec.rule,
+        spec_id=spec.spec_id,
+        item=spec.item,
+        kind=spec.kind,
+        title=spec.title,
+        status=new.status,
+        inputs=spec.inputs,
+        needs=spec.needs,
+        assignee=spec.assignee,
+        groups=spec.groups,
+        due_at=new.due_at,
+        wait=spec.wait,
+        result=_result(new.status) if new.status in FINAL else None,
+        traceparent=event.traceparent if event else None,
+        causation_depth=event.causation_depth if event else 0,
+    )
+
+
+def _result(status: TaskStatus) -> TaskResult:
+    return TaskResult(status, "done" if status is TaskStatus.COMPLETED else status)
+
+
+def _why_silent(entry: RegistryEntry) -> str:
+    if entry.retired:
+        return "retired"
+    return "paused" if entry.paused else "disabled: the definition says enabled: false"

@@ -15,6 +15,7 @@ from activity_core.core.errors import (
     BadInputError,
     InvalidEventError,
     MalformedJsonError,
+    PayloadTooLargeError,
     UnsupportedMediaTypeError,
 )
 from activity_core.core.event import EventEnvelope
@@ -22,6 +23,9 @@ from activity_core.core.jsontext import MAX_DEPTH, JsonValue, parse_json
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
+
+MAX_EVENTS = 1_000
+"""Events of a batch, unless the caller says otherwise."""
 
 _CE = "ce-"
 _JSON_TYPE = re.compile(r"(application|text)/json|[^/]+/[^/]+\+json")
@@ -37,7 +41,11 @@ class DecodedEvents:
 
 
 def decode_http(
-    headers: Mapping[str, str], body: bytes, *, max_depth: int = MAX_DEPTH
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    max_depth: int = MAX_DEPTH,
+    max_events: int = MAX_EVENTS,
 ) -> DecodedEvents:
     """Read a request in structured, batched or binary mode, or plain JSON (object or array).
 
@@ -45,6 +53,7 @@ def decode_http(
 
     Raises:
         MalformedJsonError: the body, or the JSON data of a binary event, cannot be read.
+        PayloadTooLargeError: a batch of more than `max_events`.
         UnsupportedMediaTypeError: the content type is none of these.
     """
     fields = {name.lower(): value for name, value in headers.items()}
@@ -55,13 +64,13 @@ def decode_http(
         value = parse_json(body, max_depth=max_depth)
         if not isinstance(value, list):
             return DecodedEvents((InvalidEventError("a batch must be a JSON array"),), batch=False)
-        return DecodedEvents(tuple(map(_event_or_error, value)), batch=True)
+        return _batch(value, max_events)
     if not media_type.startswith("application/cloudevents") and _has_ce(fields):
         return DecodedEvents((_binary_or_error(fields, body, max_depth),), batch=False)
     if media_type == "application/json":
         value = parse_json(body, max_depth=max_depth)
         if isinstance(value, list):
-            return DecodedEvents(tuple(map(_event_or_error, value)), batch=True)
+            return _batch(value, max_events)
         return DecodedEvents((_event_or_error(value),), batch=False)
     raise UnsupportedMediaTypeError(
         f"content type {media_type[:80]!r}" if media_type else "no content type",
@@ -112,6 +121,16 @@ def decode_nats(
 def encode_structured(envelope: EventEnvelope) -> tuple[dict[str, str], bytes]:
     """Headers and body of the structured mode, the same for HTTP and NATS."""
     return {"content-type": STRUCTURED}, envelope.to_bytes()
+
+
+def _batch(values: list[JsonValue], max_events: int) -> DecodedEvents:
+    # Before any of them is checked: a megabyte of `{}` holds 340,000, which takes seconds.
+    if len(values) > max_events:
+        raise PayloadTooLargeError(
+            f"{len(values)} events in one batch, over the limit of {max_events}",
+            hint="send several batches",
+        )
+    return DecodedEvents(tuple(map(_event_or_error, values)), batch=True)
 
 
 def _event_or_error(value: JsonValue) -> EventEnvelope | InvalidEventError:

@@ -1,0 +1,51 @@
+"""The HTTP API: one application out of its parts.
+
+In: requests, through `door` (who is it), to one file per noun. Out: canonical JSON, or a problem
+document. Nothing here knows how a part is made: `bootstrap` hands them in.
+"""
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from activity_core.api import (
+    dead_letters,
+    decisions,
+    definitions,
+    events,
+    health,
+    outbox,
+    runs,
+    schemas,
+    tasks,
+)
+from activity_core.api.door import Door
+from activity_core.api.openapi import install_openapi
+from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts
+from activity_core.api.problem import install_handlers
+
+DESCRIPTION = "Events and slots in, runs decide, tasks come out. Errors are RFC 9457 problems."
+
+
+def create_app(parts: ApiParts, *, api_keys: ApiKeys, limits: ApiLimits) -> FastAPI:
+    """The API as an ASGI application; it opens and closes nothing.
+
+    Without keys everybody is `anonymous`, and only requests to a loopback name are answered.
+    """
+    app = FastAPI(
+        title="activity-core",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        middleware=[Middleware(Door, keys=api_keys)],
+    )
+    app.state.parts = parts
+    app.state.limits = limits
+    app.router.routes.insert(0, Route("/v1/events", events.receive_events, methods=["POST"]))
+    for noun in (events, runs, tasks, definitions, decisions, dead_letters, outbox, schemas):
+        app.include_router(noun.router)
+    app.include_router(health.router)
+    install_handlers(app)
+    install_openapi(app, with_keys=bool(api_keys))
+    return app

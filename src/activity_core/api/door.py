@@ -1,0 +1,112 @@
+"""The door: the first and last thing that every request passes.
+
+In: any request. Out: the request with its actor, or a refusal; every answer with security headers;
+an unexpected exception as a log line and a bare 500. Plain ASGI, because events pass here too.
+"""
+
+import re
+from functools import lru_cache
+from ipaddress import ip_address
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from activity_core.api.parts import ANONYMOUS, ApiKeys
+from activity_core.api.problem import internal_error, problem_of
+from activity_core.core.errors import ActivityCoreError, UnauthorisedError
+
+log = structlog.get_logger(__name__)
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""What whoever watches the process may ask without a key."""
+
+_PORT = re.compile(r"(?<=[^:]):\d+$")
+_SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+class ForeignPageError(ActivityCoreError):
+    """A web page elsewhere tries to use an API that is open because it is on loopback."""
+
+    code = "foreign_page"
+    status = 403
+
+
+class Door:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (or pass on what is none)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_safely(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+            await send(message)
+
+        try:
+            scope.setdefault("state", {})["actor"] = self._admit(scope)
+            await self._app(scope, receive, send_safely)
+        except ActivityCoreError as error:
+            await problem_of(error)(scope, receive, send_safely)
+        except ClientDisconnect:
+            log.info("client_left", method=scope["method"], path=scope["path"])
+        except Exception:
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if started:  # too late for another answer: let the server cut the connection
+                raise
+            await internal_error()(scope, receive, send_safely)
+
+    def _admit(self, scope: Scope) -> str:
+        """Who it is."""
+        headers = {
+            name: value.decode("latin-1")
+            for name, value in scope["headers"]
+            if name in (b"authorization", b"host", b"origin")
+        }
+        if not self._keys:
+            _refuse_foreign_pages(headers.get(b"host", ""), headers.get(b"origin", ""))
+            return ANONYMOUS
+        owner = self._keys.owner(headers.get(b"authorization", ""))
+        if owner is None and scope["path"] not in OPEN_PATHS:
+            raise UnauthorisedError(
+                "no valid API key", hint="send Authorization: Bearer and one of the keys"
+            )
+        return owner or ANONYMOUS
+
+
+def _refuse_foreign_pages(host: str, origin: str) -> None:
+    """Without keys only loopback is served, but any page in a browser there can reach us.
+
+    Pages of other origins say so in `Origin`; one that had its own name resolve to loopback (DNS
+    rebinding) says so in `Host`.
+    """
+    if not _is_loopback(host) or (origin and origin != f"http://{host}"):
+        raise ForeignPageError(
+            "without API keys only this machine is served, by its loopback name",
+            hint="use http://127.0.0.1, or set ACTIVITY_CORE_API_KEYS",
+        )
+
+
+@lru_cache(maxsize=64)
+def _is_loopback(host: str) -> bool:
+    """Whether a `Host` header names this machine; HTTP/1.0 has none."""
+    name = _PORT.sub("", host).strip("[]")
+    try:
+        return name in ("", "localhost") or ip_address(name).is_loopback
+    except ValueError:
+        return False

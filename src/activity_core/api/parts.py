@@ -1,0 +1,109 @@
+"""What the API stands on: services and ports from `bootstrap`, its limits, its keys.
+
+`app.create_app` keeps the parts; every route asks for them with `Parts`, and for who is calling
+with `Actor`.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from activity_core.core.errors import ConfigurationError
+from activity_core.core.run import PendingRun
+from activity_core.ports.dead_letters import DeadLetters
+from activity_core.ports.inbox import Inbox
+from activity_core.ports.outbox import Outbox
+from activity_core.ports.reading import Reading
+from activity_core.ports.registry import RegistryStore
+from activity_core.ports.run_queue import RunQueue
+from activity_core.services.dead_letters import DeadLetterDesk
+from activity_core.services.explain import Explain
+from activity_core.services.ingest import Ingest
+from activity_core.services.manual_trigger import ManualTrigger
+from activity_core.services.registry import Registry
+from activity_core.services.task_inbox import TaskInbox
+
+ANONYMOUS = "anonymous"
+"""Who calls while there are no keys."""
+
+Probe = Callable[[], Awaitable[None]]
+"""Returns if a part that we need answers, raises if it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """Services and ports of one tenant.
+
+    Attributes:
+        run_retry: reopens a failed run by its id and wakes the starter; raises NotFoundError or
+            ConflictError.
+        readiness: what must answer for the API to be ready, by name.
+    """
+
+    ingest: Ingest
+    registry: Registry
+    registry_store: RegistryStore
+    manual_trigger: ManualTrigger
+    task_inbox: TaskInbox
+    dead_letter_desk: DeadLetterDesk
+    explain: Explain
+    run_retry: Callable[[str], Awaitable[PendingRun]]
+    reading: Reading
+    inbox: Inbox
+    run_queue: RunQueue
+    outbox: Outbox
+    dead_letters: DeadLetters
+    readiness: Mapping[str, Probe]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """Bounds of one request: bytes of its body, levels of its JSON, events of a batch."""
+
+    max_body_bytes: int = 1 << 20
+    max_json_depth: int = 64
+    max_batch_events: int = 1_000
+
+
+class ApiKeys:
+    """Static keys by name; only their hashes are kept. Without any, everybody is welcome.
+
+    Raises:
+        ConfigurationError: a name or a key is empty.
+    """
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        if not all(name and key for name, key in keys.items()):
+            raise ConfigurationError("an API key, or the name of one, is empty")
+        self._hashes = {name: sha256(key.encode()).digest() for name, key in keys.items()}
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
+
+    def owner(self, authorization: str) -> str | None:
+        """The name of the key in an `Authorization: Bearer …` header, if it is one of ours."""
+        scheme, _, key = authorization.partition(" ")
+        presented = sha256(key.strip().encode()).digest()
+        found = None
+        for name, known in self._hashes.items():  # all of them: the time must not tell which
+            if hmac.compare_digest(known, presented):
+                found = name
+        return found if scheme.lower() == "bearer" else None
+
+
+async def _parts(request: Request) -> ApiParts:
+    parts: ApiParts = request.app.state.parts
+    return parts
+
+
+async def _actor(request: Request) -> str:
+    actor: str = request.state.actor
+    return actor
+
+
+Parts = Annotated[ApiParts, Depends(_parts)]
+Actor = Annotated[str, Depends(_actor)]

@@ -1,0 +1,59 @@
+"""Runs: what happened, why, and once more for those that failed."""
+
+from fastapi import APIRouter, Response
+
+from activity_core.api.parts import Parts
+from activity_core.api.problem import JsonResponse
+from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
+from activity_core.api.shapes.base import PageOf
+from activity_core.api.shapes.runs import RetriedRun, RunDetail, RunItem
+from activity_core.core.run import RunStatus
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"], route_class=StrictRoute)
+
+
+@router.get("", response_model=PageOf[RunItem], responses=problems(_400="bad parameters"))
+async def list_runs(
+    parts: Parts,
+    *,
+    definition_id: Filter = None,
+    source: Filter = None,
+    event_id: Filter = None,
+    status: RunStatus | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Runs, newest first; `source` and `event_id` name an event that a run is for."""
+    filters = {
+        "definition_id": definition_id,
+        "source": source,
+        "event_id": event_id,
+        "status": status,
+    }
+    return listing(await parts.reading.runs(query(filters, limit, cursor)))
+
+
+@router.get("/{run_id}", response_model=RunDetail, responses=problems(_404="no such run"))
+async def show_run(parts: Parts, run_id: str) -> Response:
+    """One run with its context, rules, tasks, decisions, and events out."""
+    return JsonResponse(await parts.reading.run(run_id))
+
+
+@router.get("/{run_id}/explain", response_model=RunDetail, responses=problems(_404="no such run"))
+async def explain_run(parts: Parts, run_id: str) -> Response:
+    """Why this run is there, and what followed."""
+    return JsonResponse(await parts.explain.run(run_id))
+
+
+@router.post(
+    "/{run_id}/retry",
+    status_code=202,
+    response_model=RetriedRun,
+    responses=problems(_404="no such run", _409="it did not fail"),
+)
+async def retry_run(parts: Parts, run_id: str) -> Response:
+    """Run a failed run again, on the version it pinned; tasks that are done stay done."""
+    run = await parts.run_retry(run_id)
+    return JsonResponse(
+        {"run_id": run.run_id, "attempt": run.attempt, "status": "pending"}, status_code=202
+    )

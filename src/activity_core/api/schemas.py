@@ -1,0 +1,24 @@
+"""The published JSON Schemas, for editors and producers."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from activity_core.api.problem import JsonResponse
+from activity_core.api.route import StrictRoute
+from activity_core.core.definition_schema import definition_json_schema
+from activity_core.core.event import envelope_json_schema
+
+router = APIRouter(prefix="/v1/schemas", tags=["schemas"], route_class=StrictRoute)
+
+
+@router.get("/event-envelope", response_model=dict[str, Any])
+async def show_event_schema() -> Response:
+    """JSON Schema of the event envelope."""
+    return JsonResponse(envelope_json_schema())
+
+
+@router.get("/activity-definition", response_model=dict[str, Any])
+async def show_definition_schema() -> Response:
+    """JSON Schema of one activity definition."""
+    return JsonResponse(definition_json_schema())

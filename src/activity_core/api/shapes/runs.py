@@ -1,0 +1,137 @@
+"""Runs, their tasks and decisions as the API shows them."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from activity_core.api.shapes.base import Shape
+from activity_core.core.decision import Outcome
+from activity_core.core.run import RunStatus
+from activity_core.core.task import TaskStatus
+
+
+class EventRef(Shape):
+    """What identifies an event."""
+
+    source: str
+    id: str
+
+
+class DecisionItem(Shape):
+    """What became of one occurrence for one definition."""
+
+    definition_id: str
+    version: int
+    outcome: Outcome
+    reason: str
+    occurrence_key: str
+    run_id: str | None
+    source: str | None
+    event_id: str | None
+    decided_at: str
+
+
+class Verdict(BaseModel):
+    """A decision, or for a definition whose filter said no, what recomputing it gave."""
+
+    definition_id: str
+    version: int
+    outcome: Outcome
+    reason: str
+    run_id: str | None = None
+
+
+class Failure(Shape):
+    """Why a run failed."""
+
+    code: str
+    message: str
+
+
+class RunItem(Shape):
+    """One execution of one definition version for one occurrence."""
+
+    run_id: str
+    definition_id: str
+    version_used: int
+    occurrence_key: str
+    trigger: str
+    status: RunStatus
+    attempt: int
+    workflow_id: str | None
+    scheduled_for: str | None
+    fired_at: str
+    started_at: str | None
+    finished_at: str | None
+    failure: Failure | None
+    events: list[EventRef]
+    tasks_spawned: list[str]
+    context_hash: str | None
+
+
+class TaskItem(Shape):
+    """A task; the texts from outcome to completed_by are null until it ended."""
+
+    task_id: str
+    run_id: str
+    definition_id: str
+    version: int
+    rule: str
+    spec_id: str
+    item: int
+    kind: str
+    title: str
+    status: TaskStatus
+    inputs: dict[str, Any]
+    needs: list[str]
+    assignee: str | None
+    groups: list[str]
+    wait: bool
+    due_at: str | None
+    outcome: str | None
+    outputs: Any
+    error: str | None
+    comment: str | None
+    completed_by: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    attempts: int
+
+
+class RuleItem(Shape):
+    """How often a rule was evaluated, how often it held, how many tasks followed."""
+
+    rule: str
+    evaluated: int
+    matched: int
+    tasks: int
+
+
+class EventOut(Shape):
+    """An event that a run recorded; `sent` once the broker has it."""
+
+    event_id: str
+    type: str
+    subject: str
+    created_at: str
+    sent: bool
+
+
+class RunDetail(RunItem):
+    """A run with what it knew, decided and did."""
+
+    input: Any
+    context_snapshot: dict[str, Any] | None
+    rules: list[RuleItem] | None
+    tasks: list[TaskItem]
+    events_out: list[EventOut]
+    decisions: list[DecisionItem]
+
+
+class RetriedRun(Shape):
+    """A run that was reopened."""
+
+    run_id: str
+    attempt: int
+    status: RunStatus

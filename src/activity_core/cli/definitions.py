@@ -1,0 +1,145 @@
+"""Commands about definitions: check them offline, apply them, look at them, pause, trigger."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from activity_core.cli.arguments import api, json_object
+from activity_core.cli.output import (
+    AsJson,
+    Columns,
+    Cursor,
+    Limit,
+    note,
+    print_detail,
+    print_json,
+    print_page,
+)
+
+Source = Annotated[Path, typer.Argument(exists=True, help="A file, or a directory with files.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a definition.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the registry's log.")]
+
+definitions = typer.Typer(no_args_is_help=True, help="Definitions in force.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(validate)
+    app.command()(apply)
+    app.add_typer(definitions, name="definitions")
+    app.command()(trigger)
+    app.command()(pause)
+    app.command()(resume)
+
+
+def validate(path: Source, *, as_json: AsJson = False) -> None:
+    """Check definitions without any server; says file, line and column of what is wrong.
+
+    A directory is read with everything below it: *.yaml, *.yml and *.json, but for
+    *.schema.json, which are forms.
+    """
+    from activity_core.cli import definition_files  # noqa: PLC0415 - compilers; only needed here
+
+    files, bundle = definition_files.read(path)
+    definition_files.check(bundle)
+    if as_json:
+        print_json(
+            {
+                "files": [str(file) for file in files],
+                "definitions": [item.id for item in bundle.definitions],
+                "connections": [item.id for item in bundle.connections],
+            }
+        )
+    else:
+        typer.echo(
+            f"valid: {len(bundle.definitions)} definitions and {len(bundle.connections)} "
+            f"connections in {len(files)} files"
+        )
+
+
+def apply(ctx: typer.Context, path: Source, *, as_json: AsJson = False) -> None:
+    """Publish definitions: all of them, or none if one is wrong. What is absent stays."""
+    from activity_core.cli import definition_files  # noqa: PLC0415 - as above
+
+    _, bundle = definition_files.read(path)
+    definition_files.check(bundle)
+    answer = api(ctx).put("definitions", body=definition_files.documents(bundle))
+    if as_json:
+        print_json(answer)
+        return
+    for item in answer["definitions"]:
+        typer.echo(f"{item['change']:9} {item['definition_id']} v{item['version']}")
+    for name in answer["connections"]:
+        typer.echo(f"{'connected':9} {name}")
+
+
+@definitions.command("list")
+def list_(
+    ctx: typer.Context, *, limit: Limit = 50, cursor: Cursor = None, as_json: AsJson = False
+) -> None:
+    """All definitions, retired ones included."""
+    columns: Columns = {
+        "definition": "definition_id",
+        "version": "version",
+        "status": "status",
+        "triggers": lambda item: ", ".join(item["triggers"]),
+        "owner": "owner",
+        "title": "title",
+    }
+    print_page(api(ctx).get("definitions", limit=limit, cursor=cursor), columns, as_json=as_json)
+
+
+@definitions.command()
+def show(
+    ctx: typer.Context,
+    definition_id: Id,
+    *,
+    version: Annotated[int | None, typer.Option(help="An older version.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One definition with its document."""
+    print_detail(api(ctx).get("definitions", definition_id, version=version), as_json=as_json)
+
+
+@definitions.command()
+def retire(ctx: typer.Context, definition_id: Id) -> None:
+    """Take it out of service: open runs finish, nothing new starts, its schedule goes."""
+    _say(api(ctx).delete("definitions", definition_id))
+
+
+def pause(ctx: typer.Context, definition_id: Id, *, reason: Reason = "") -> None:
+    """Let nothing fire until it is resumed; applying it again does not."""
+    _say(api(ctx).post("definitions", definition_id, "pause", body={"reason": reason}))
+
+
+def resume(ctx: typer.Context, definition_id: Id, *, reason: Reason = "") -> None:
+    """Let it fire again from now on."""
+    _say(api(ctx).post("definitions", definition_id, "resume", body={"reason": reason}))
+
+
+def trigger(
+    ctx: typer.Context,
+    definition_id: Id,
+    *,
+    input_: Annotated[str, typer.Option("--input", help="A JSON object for it.")] = "{}",
+    request_id: Annotated[
+        str | None, typer.Option(help="The same id again finds the same run.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run it now; it needs a manual trigger."""
+    body: dict[str, Any] = {"input": json_object(input_, "--input")}
+    if request_id is not None:
+        body["request_id"] = request_id
+    answer = api(ctx).post("definitions", definition_id, "trigger", body=body)
+    if as_json:
+        print_json(answer)
+        return
+    typer.echo(answer["run_id"])
+    note(f"{answer['status']}, request {answer['request_id']}")
+
+
+def _say(item: dict[str, object]) -> None:
+    typer.echo(f"{item['definition_id']} v{item['version']}: {item['status']}")

@@ -1,0 +1,25 @@
+"""`activity-core`: every command, registered file by file.
+
+What starts processes is in `processes`; everything else but `validate` and `schema` is a client
+of the API.
+"""
+
+import typer
+
+from activity_core.cli import dead_letters, definitions, events, processes, runs, schema, tasks
+from activity_core.cli.exits import Commands
+
+app = typer.Typer(
+    name="activity-core",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="An event-driven task factory on Temporal: triggers, context, rules, tasks.",
+)
+for noun in (processes, definitions, events, runs, tasks, dead_letters, schema):
+    noun.register(app)
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app()

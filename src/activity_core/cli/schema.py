@@ -1,0 +1,28 @@
+"""Commands that print the published JSON Schemas, offline."""
+
+import typer
+
+from activity_core.cli.output import print_json
+
+schema = typer.Typer(no_args_is_help=True, help="Published JSON Schemas, for editors.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(schema, name="schema")
+
+
+@schema.command()
+def definition() -> None:
+    """JSON Schema of an activity definition."""
+    from activity_core.core import definition_schema  # noqa: PLC0415 - only needed here
+
+    print_json(definition_schema.definition_json_schema())
+
+
+@schema.command()
+def event() -> None:
+    """JSON Schema of an event."""
+    from activity_core.core.event import envelope_json_schema  # noqa: PLC0415 - only needed here
+
+    print_json(envelope_json_schema())

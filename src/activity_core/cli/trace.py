@@ -1,0 +1,175 @@
+"""Traces: what happened with an event or a run, as a tree that reads from cause to effect.
+
+In: the JSON of `GET /v1/events/…`, `/v1/runs/…` and their explanations. Out: rich trees
+(event → decisions → runs → context → rules → tasks → events out).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+from rich.tree import Tree
+
+from activity_core.cli.output import text
+
+Row = Mapping[str, Any]
+
+LONGEST_VALUE = 160
+"""Characters of data and context that are shown; `--json` has all of it."""
+
+
+def event_tree(event: Row) -> Tree:
+    """An event; its verdicts if it was explained, its decisions if not."""
+    tree = _tree(_words("bold", "event ", event["type"]), f"  {event['source']} {event['id']}")
+    tree.add(_line("received", event["received_at"], "via", event["via"]))
+    envelope = event["envelope"]
+    if event["subject"]:
+        tree.add(_line("subject", event["subject"]))
+    if envelope.get("data") is not None:
+        tree.add(_line("data", envelope["data"]))
+    tree.add(_routing(event["routing"], event["state"]))
+    runs = {run["run_id"]: run for run in event.get("runs", ())}
+    for verdict in event.get("verdicts", event["decisions"]):
+        branch = tree.add(_verdict(verdict))
+        run_id = verdict.get("run_id")
+        if run_id in runs:
+            _add_run(branch, runs.pop(run_id))
+        elif run_id:
+            branch.add(_line("run", run_id))
+    return tree
+
+
+def run_tree(run: Row) -> Tree:
+    """A run with everything that led to it and followed from it."""
+    holder = Tree("")
+    return _add_run(holder, run)
+
+
+def _add_run(parent: Tree, run: Row) -> Tree:
+    title = _words("bold", "run ", run["run_id"])
+    title.append_text(_line("", f"{run['definition_id']} v{run['version_used']}", run["status"]))
+    tree = parent.add(title)
+    tree.add(_cause(run))
+    tree.add(_times(run))
+    for decision in run["decisions"]:
+        tree.add(_line("decision", decision["outcome"], decision["reason"]))
+    if run["failure"]:
+        failure = run["failure"]
+        tree.add(_words("red", "failed: ", failure["code"], ": ", failure["message"]))
+    _add_context(tree, run)
+    _group(tree, "rules", (_rule(rule) for rule in run["rules"] or ()))
+    _add_tasks(tree, run["tasks"])
+    _group(tree, "events out", map(_event_out, run["events_out"]))
+    return tree
+
+
+def _cause(run: Row) -> Text:
+    if run["events"]:
+        named = ", ".join(f"{event['source']} {event['id']}" for event in run["events"])
+        return _line("because of", f"event {named}")
+    if run["scheduled_for"]:
+        return _line("because of", f"the slot {run['scheduled_for']}")
+    return _line("because of", f"{run['trigger']} {run['occurrence_key']}", run["input"])
+
+
+def _times(run: Row) -> Text:
+    line = _line("fired", run["fired_at"])
+    if run["finished_at"]:
+        took = _instant(run["finished_at"]) - _instant(run["fired_at"])
+        line.append_text(_line(", finished", run["finished_at"]))
+        line.append(f" ({took.total_seconds():.3f} s)", style="dim")
+    if run["attempt"] > 1:
+        line.append(f", attempt {run['attempt']}")
+    return line
+
+
+def _add_context(tree: Tree, run: Row) -> None:
+    snapshot = run["context_snapshot"]
+    if snapshot is None:
+        return
+    branch = tree.add(_words("bold", "context ") + Text(str(run["context_hash"])[:12], "dim"))
+    for name, value in snapshot.get("context", {}).items():
+        branch.add(_line(name, value))
+
+
+def _rule(rule: Row) -> Text:
+    return _line(
+        rule["rule"],
+        f"held {rule['matched']} of {rule['evaluated']}, {_count(rule['tasks'], 'task')}",
+    )
+
+
+def _add_tasks(tree: Tree, tasks: Iterable[Row]) -> None:
+    rows = list(tasks)
+    if not rows:
+        return
+    branch = tree.add(_words("bold", "tasks"))
+    for task in rows:
+        leaf = branch.add(_line(f"{task['rule']}/{task['spec_id']}", task["kind"], task["status"]))
+        leaf.add(_line("", task["title"], Text(task["task_id"], "dim")))
+        whom = task["assignee"] or ", ".join(task["groups"])
+        if whom:
+            leaf.add(_line("for", whom, *(("due", task["due_at"]) if task["due_at"] else ())))
+        if task["outcome"]:
+            by = ("by", task["completed_by"]) if task["completed_by"] else ()
+            leaf.add(_line("outcome", task["outcome"], *by))
+        if task["error"]:
+            leaf.add(_words("red", task["error"]))
+
+
+def _event_out(event: Row) -> Text:
+    sent = Text("sent", "green") if event["sent"] else Text("waiting", "yellow")
+    return _line(event["type"], event["subject"], sent)
+
+
+def _routing(routing: Row | None, state: str) -> Text:
+    if routing is None:
+        return _line("not routed", state)
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in routing["counts"].items())
+    listened = _count(routing["listened"], "definition")
+    return _line(
+        "routed", f"at revision {routing['revision']}: {listened} listened", Text(counts, "dim")
+    )
+
+
+def _verdict(verdict: Row) -> Text:
+    name = f"{verdict['definition_id']} v{verdict['version']}"
+    return _line(name, verdict["outcome"], verdict["reason"])
+
+
+def _group(tree: Tree, title: str, lines: Iterable[Text]) -> None:
+    rows = list(lines)
+    if rows:
+        branch = tree.add(_words("bold", title))
+        for row in rows:
+            branch.add(row)
+
+
+def _tree(title: Text, rest: str) -> Tree:
+    return Tree(title.append_text(text(rest)), guide_style="dim")
+
+
+def _words(style: str, *parts: object) -> Text:
+    """Parts in one style, each made safe to print."""
+    return Text("".join(text(part).plain for part in parts), style=style)
+
+
+def _line(label: str, *values: object) -> Text:
+    """A label and values; empty ones are left out, states have their colours."""
+    line = text(label)
+    line.stylize("bold" if label else "")
+    for value in values:
+        if value not in (None, ""):
+            line.append(" ")
+            shown = value if isinstance(value, Text) else text(value, longest=LONGEST_VALUE)
+            line.append_text(shown)
+    return line
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _instant(rfc3339: str) -> datetime:
+    return datetime.fromisoformat(rfc3339)

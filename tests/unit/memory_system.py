@@ -1,0 +1,180 @@
+"""The whole system over the in-memory twins, behind the API; nothing runs but what a test steps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from activity_core.adapters.memory.clock import ManualClock
+from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
+from activity_core.adapters.memory.doorbell import MemoryDoorbell
+from activity_core.adapters.memory.engine import MemoryEngine
+from activity_core.adapters.memory.inbox import MemoryInbox
+from activity_core.adapters.memory.outbox import MemoryOutbox
+from activity_core.adapters.memory.reading import MemoryReading
+from activity_core.adapters.memory.registry import MemoryRegistryStore
+from activity_core.adapters.memory.run_ledger import MemoryRunLedger
+from activity_core.adapters.memory.run_queue import MemoryRunQueue
+from activity_core.adapters.memory.state import State
+from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
+from activity_core.api.app import create_app
+from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Probe
+from activity_core.core.event import EventEnvelope
+from activity_core.core.jsontext import parse_json
+from activity_core.core.run import PendingRun
+from activity_core.ports.dead_letters import DeadLetter
+from activity_core.ports.doorbell import Topic
+from activity_core.services.catalogue import Catalogue
+from activity_core.services.dead_letters import DeadLetterDesk
+from activity_core.services.explain import Explain
+from activity_core.services.ingest import Ingest
+from activity_core.services.manual_trigger import ManualTrigger
+from activity_core.services.registry import Registry
+from activity_core.services.router import Router
+from activity_core.services.run_closer import RunCloser
+from activity_core.services.run_context import ContextReader
+from activity_core.services.run_decider import RunDecider
+from activity_core.services.run_recorder import RunRecorder
+from activity_core.services.runner import Runner
+from activity_core.services.starter import Starter
+from activity_core.services.task_inbox import TaskInbox
+
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+BATCH = {"content-type": "application/cloudevents-batch+json"}
+YAML = {"content-type": "application/yaml"}
+
+DEFINITIONS = """
+id: triage
+title: Triage a large order
+owner: shop
+trigger:
+  event: {type: order.*, filter: event.data.amount > 100}
+  manual: {input: {type: object, properties: {dry: {type: boolean}}}}
+context:
+  limit: {static: 5}
+rules:
+  - id: all
+    tasks:
+      - id: look
+        human:
+          title: Look at it
+          assign: {group: fraud}
+          form: {type: object, required: [ok], properties: {ok: {type: boolean}}}
+---
+id: broken
+trigger: {event: {type: order.created}}
+rules:
+  - id: fails
+    when: event.data.missing == 1
+    tasks: [{id: never, human: {title: Never}}]
+"""
+
+
+def event(id_: str = "o-1", **changes: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": id_,
+        "source": "/shop",
+        "type": "order.created",
+        "data": {"amount": 120},
+    } | changes
+
+
+@dataclass
+class MemorySystem:
+    """One tenant, one process."""
+
+    state: State = field(default_factory=State)
+    clock: ManualClock = field(default_factory=ManualClock)
+    doorbell: MemoryDoorbell = field(default_factory=MemoryDoorbell)
+    engine: MemoryEngine = field(default_factory=MemoryEngine)
+    readiness: dict[str, Probe] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.registry_store = MemoryRegistryStore(self.state)
+        self.run_queue = MemoryRunQueue(self.state)
+        self.inbox = MemoryInbox(self.state)
+        self.dead_letters = MemoryDeadLetters(self.state)
+        self.outbox = MemoryOutbox(self.state)
+        self.ingest = Ingest(self.inbox, self.doorbell, self.clock, tenant="main")
+        self._done: set[str] = set()
+
+    def parts(self) -> ApiParts:
+        reading = MemoryReading(self.state)
+        ledger = MemoryTaskLedger(self.state)
+        return ApiParts(
+            ingest=self.ingest,
+            registry=Registry(self.registry_store, self.doorbell, self.clock, config={}),
+            registry_store=self.registry_store,
+            manual_trigger=ManualTrigger(
+                self.registry_store, self.run_queue, self.doorbell, self.clock
+            ),
+            task_inbox=TaskInbox(ledger, self.doorbell, self.clock, deployment="test"),
+            dead_letter_desk=DeadLetterDesk(
+                self.dead_letters,
+                self.ingest,
+                self.inbox,
+                self.doorbell,
+                self.clock,
+                tenant="main",
+                decode=_decode,
+            ),
+            explain=Explain(reading, self.registry_store),
+            run_retry=self._retry,
+            reading=reading,
+            inbox=self.inbox,
+            run_queue=self.run_queue,
+            outbox=self.outbox,
+            dead_letters=self.dead_letters,
+            readiness=self.readiness,
+        )
+
+    def app(
+        self, *, keys: Mapping[str, str] | None = None, limits: ApiLimits | None = None
+    ) -> FastAPI:
+        return create_app(self.parts(), api_keys=ApiKeys(keys or {}), limits=limits or ApiLimits())
+
+    def client(self, **how: Any) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app=self.app(**how))
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
+
+    async def work(self) -> None:
+        """Route what is pending, start what was decided, carry it out."""
+        router = Router(self.inbox, self.registry_store, self.doorbell, self.clock)
+        while await router.step():
+            pass
+        starter = Starter(
+            self.run_queue, self.registry_store, self.engine, self.clock, max_runs_per_execution=10
+        )
+        await starter.step()
+        for execution in self.engine.started.values():
+            if execution.execution_id not in self._done:
+                self._done.add(execution.execution_id)
+                await self._runner().advance(execution.execution_id)
+
+    def _runner(self) -> Runner:
+        ledger, tasks = MemoryRunLedger(self.state), MemoryTaskLedger(self.state)
+        catalogue = Catalogue(self.registry_store)
+        reader = ContextReader({}, catalogue, {})
+        decider = RunDecider(reader, config={}, deployment="test")
+        return Runner(
+            ledger,
+            tasks,
+            catalogue,
+            reader=reader,
+            recorder=RunRecorder(ledger, catalogue, decider, self.clock),
+            closer=RunCloser(ledger, tasks, self.clock, deployment="test"),
+            clock=self.clock,
+            doorbell=self.doorbell,
+        )
+
+    async def _retry(self, run_id: str) -> PendingRun:
+        pending = await self.run_queue.retry(run_id, self.clock.now())
+        self.doorbell.ring(Topic.STARTER)
+        return pending
+
+
+def _decode(letter: DeadLetter) -> EventEnvelope:
+    return EventEnvelope.from_json(parse_json(letter.body))

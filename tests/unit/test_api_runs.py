@@ -1,0 +1,149 @@
+"""Runs, tasks and decisions over HTTP."""
+
+import httpx
+import pytest
+from tests.unit.memory_system import DEFINITIONS, STRUCTURED, YAML, MemorySystem, event
+from tests.unit.test_api_events import problem
+
+from activity_core.api.shapes.base import PageOf
+from activity_core.api.shapes.runs import DecisionItem, RetriedRun, RunDetail, RunItem, TaskItem
+from activity_core.ports.doorbell import Topic
+
+
+@pytest.fixture
+def system() -> MemorySystem:
+    return MemorySystem()
+
+
+async def happen(system: MemorySystem, client: httpx.AsyncClient) -> None:
+    """One event, two runs: one with a task for people, one that failed."""
+    await client.put("/v1/definitions", content=DEFINITIONS, headers=YAML)
+    await client.post("/v1/events", json=event(), headers=STRUCTURED)
+    await system.work()
+
+
+async def run_of(client: httpx.AsyncClient, definition_id: str) -> str:
+    answer = await client.get("/v1/runs", params={"definition_id": definition_id})
+    [run] = answer.json()["items"]
+    run_id: str = run["run_id"]
+    return run_id
+
+
+async def test_runs_are_listed_by_what_they_are_for(system: MemorySystem) -> None:
+    async with system.client() as client:
+        await happen(system, client)
+        answer = (await client.get("/v1/runs")).json()
+        page = PageOf[RunItem].model_validate(answer)
+        assert {run.definition_id for run in page.items} == {"triage", "broken"}
+        query = {"source": "/shop", "event_id": "o-1", "status": "failed"}
+        [failed] = (await client.get("/v1/runs", params=query)).json()["items"]
+        assert failed["definition_id"] == "broken"
+        nothing = await client.get("/v1/runs", params={"event_id": "other"})
+        assert nothing.json() == {"items": [], "next": None}
+        problem(await client.get("/v1/runs?status=done"), 400, "bad_input")
+        document = problem(await client.get("/v1/runs?definition=x"), 400, "bad_input")
+        assert "definition_id" in document["hint"]
+
+
+async def test_a_run_is_shown_and_explained_whole(system: MemorySystem) -> None:
+    async with system.client() as client:
+        await happen(system, client)
+        run_id = await run_of(client, "triage")
+        shown = (await client.get(f"/v1/runs/{run_id}")).json()
+        run = RunDetail.model_validate(shown)
+        assert run.context_snapshot is not None
+        assert run.context_snapshot["context"] == {"limit": 5}
+        assert [task.title for task in run.tasks] == ["Look at it"]
+        assert [each.outcome for each in run.decisions] == ["fired"]
+        assert "activity-core.task.created.v1" in {each.type for each in run.events_out}
+        assert (await client.get(f"/v1/runs/{run_id}/explain")).json() == shown
+        problem(await client.get("/v1/runs/none"), 404, "not_found")
+        problem(await client.get("/v1/runs/none/explain"), 404, "not_found")
+
+
+async def test_only_failed_runs_are_retried(system: MemorySystem) -> None:
+    async with system.client() as client:
+        await happen(system, client)
+        failed = await run_of(client, "broken")
+        before = system.doorbell.rings[Topic.STARTER]
+        answer = await client.post(f"/v1/runs/{failed}/retry")
+        assert answer.status_code == 202
+        retried = RetriedRun.model_validate(answer.json())
+        assert (retried.run_id, retried.attempt, retried.status) == (failed, 2, "pending")
+        assert system.doorbell.rings[Topic.STARTER] == before + 1
+        problem(await client.post(f"/v1/runs/{failed}/retry"), 409, "conflict")
+        problem(await client.post("/v1/runs/none/retry"), 404, "not_found")
+
+
+async def test_tasks_are_listed_and_shown(system: MemorySystem) -> None:
+    async with system.client() as client:
+        await happen(system, client)
+        run_id = await run_of(client, "triage")
+        for query in (
+            {"run_id": run_id},
+            {"definition_id": "triage", "status": "ready"},
+            {"group": "fraud"},
+        ):
+            answer = (await client.get("/v1/tasks", params=query)).json()
+            [task] = PageOf[TaskItem].model_validate(answer).items
+            assert task.title == "Look at it"
+        assert (await client.get(f"/v1/tasks/{task.task_id}")).json() == answer["items"][0]
+        assert (await client.get("/v1/tasks?assignee=bob")).json()["items"] == []
+        problem(await client.get("/v1/tasks/none"), 404, "not_found")
+        problem(await client.get("/v1/tasks?state=ready"), 400, "bad_input")
+
+
+async def test_a_task_is_completed_once(system: MemorySystem) -> None:
+    async with system.client(keys={"ann": "k"}) as client:
+        client.headers["authorization"] = "Bearer k"
+        await happen(system, client)
+        [task] = (await client.get("/v1/tasks")).json()["items"]
+        url = f"/v1/tasks/{task['task_id']}/complete"
+        said = {"outcome": "done", "data": {"ok": True}, "comment": "fine"}
+        done = await client.post(url, json=said)
+        assert done.status_code == 200
+        completed = TaskItem.model_validate(done.json())
+        assert (completed.status, completed.outcome, completed.outputs) == (
+            "completed",
+            "done",
+            {"ok": True},
+        )
+        assert (completed.completed_by, completed.comment) == ("ann", "fine")
+        assert (await client.post(url, json=said)).json() == done.json()
+        problem(await client.post(url, json=said | {"outcome": "refused"}), 409, "conflict")
+        problem(await client.post("/v1/tasks/none/complete", json=said), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"outcome": ""},
+        {"outcome": 1},
+        {"outcome": "done", "dat": {}},
+        {"outcome": "done", "data": {}},
+        {"outcome": "done", "data": {"ok": "yes"}},
+    ],
+)
+async def test_what_does_not_fit_completes_nothing(
+    system: MemorySystem, body: dict[str, object]
+) -> None:
+    async with system.client() as client:
+        await happen(system, client)
+        [task] = (await client.get("/v1/tasks")).json()["items"]
+        answer = await client.post(f"/v1/tasks/{task['task_id']}/complete", json=body)
+        problem(answer, 400, "bad_input")
+        assert (await client.get("/v1/tasks")).json()["items"] == [task]
+
+
+async def test_decisions_are_listed(system: MemorySystem) -> None:
+    async with system.client() as client:
+        await happen(system, client)
+        answer = (await client.get("/v1/decisions?outcome=fired&definition_id=triage")).json()
+        [decision] = PageOf[DecisionItem].model_validate(answer).items
+        assert (decision.source, decision.event_id) == ("/shop", "o-1")
+        by_key = await client.get(
+            "/v1/decisions", params={"occurrence_key": decision.occurrence_key}
+        )
+        assert len(by_key.json()["items"]) == 2
+        problem(await client.get("/v1/decisions?outcome=exploded"), 400, "bad_input")

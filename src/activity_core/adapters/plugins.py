@@ -99,4 +99,6 @@ def _as_json(value: object) -> JsonValue:
 
 
 def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, ActivityCoreError) else f"{type(error).__name__}: {error}"
+    return (
+        str(error) if isinstance(error, ActivityCoreError) else f"{type(error).__name__}: {error}"
+    )

@@ -33,4 +33,6 @@ def _read(path: Path) -> str:
     try:
         return path.read_text().rstrip("\r\n")
     except OSError as error:
-        raise ConfigurationError(f"the secret file:{path} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(
+            f"the secret file:{path} cannot be read: {error.strerror}"
+        ) from None

@@ -6,8 +6,8 @@ by itself when that comes back; only cancellation ends it.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
 from functools import partial
+from typing import Any
 
 from activity_core.adapters.nats.consumer import NatsConsumer
 from activity_core.adapters.nats.publisher import NatsPublisher

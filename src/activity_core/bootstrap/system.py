@@ -27,8 +27,7 @@ from activity_core.adapters.system_clock import SystemClock
 from activity_core.adapters.temporal.client import connect
 from activity_core.bootstrap.stores import Stores
 from activity_core.core.binding import decode_nats
-from activity_core.core.connection import Connection
-from activity_core.core.errors import ConfigurationError, NotFoundError, UnavailableError
+from activity_core.core.errors import ConfigurationError, UnavailableError
 from activity_core.core.event import EventEnvelope
 from activity_core.core.jsontext import parse_json
 from activity_core.core.task_spec import TaskKind
@@ -127,16 +126,16 @@ class System:
     def run_steps(self) -> RunSteps:
         """What workers serve."""
         stores, settings = self.stores, self.settings
+        catalogue = Catalogue(stores.registry)
         sources: Mapping[str, ContextSource] = {
             "sql": self._sql,
             "http": HttpSource(self._http),
             "python": PythonSource(),
         }
         performers: Mapping[TaskKind, TaskPerformer] = {
-            TaskKind.HTTP: HttpPerformer(self._http, self._connection),
+            TaskKind.HTTP: HttpPerformer(self._http, catalogue.connection),
             TaskKind.PYTHON: PythonPerformer(),
         }
-        catalogue = Catalogue(stores.registry)
         reader = ContextReader(sources, catalogue, settings.config)
         decider = RunDecider(reader, config=settings.config, deployment=settings.deployment)
         runner = Runner(
@@ -159,12 +158,6 @@ class System:
             deployment=settings.deployment,
         )
         return RunSteps(runner, performer)
-
-    async def _connection(self, name: str) -> Connection:
-        snapshot = await self.stores.registry.snapshot()
-        if name not in snapshot.connections:
-            raise NotFoundError("no such connection", subject=f"connection {name}")
-        return snapshot.connections[name]
 
 
 @asynccontextmanager

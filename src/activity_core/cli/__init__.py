@@ -1,1 +1,1 @@
-""""""
+"""The command line: processes to start, and a client of the API for everything else."""

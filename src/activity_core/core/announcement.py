@@ -11,8 +11,7 @@ from datetime import datetime
 from activity_core.core import ids
 from activity_core.core.event import EventEnvelope
 from activity_core.core.jsontext import JsonValue
-
-PREFIX = "activity-core."
+from activity_core.core.task_template import OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,16 @@ class Origin:
 
 
 def announce(
-    origin: Origin, noun: str, verb: str, subject: str, data: Mapping[str, JsonValue], attempt: int = 1
+    origin: Origin,
+    noun: str,
+    verb: str,
+    subject: str,
+    data: Mapping[str, JsonValue],
+    *,
+    attempt: int = 1,
 ) -> Announcement:
     """`announce(origin, "task", "created", task_id, …)` → `activity-core.task.created.v1`."""
-    return build(origin, f"{PREFIX}{noun}.{verb}.v1", subject, dict(data), attempt=attempt)
+    return build(origin, f"{OURS}{noun}.{verb}.v1", subject, dict(data), attempt=attempt)
 
 
 def build(

@@ -1,7 +1,7 @@
 """Decisions: what became of one occurrence for one definition, and why.
 
-Made by `services.router` (events), the run itself (slots) and `services.registry` (manual
-requests); kept for ever in the decision ledger and read by `explain`.
+Made by `services.router` (events), the run itself (slots) and `services.manual_trigger`
+(requests); kept for ever in the decision ledger and read by `explain`.
 """
 
 from collections.abc import Mapping, Sequence

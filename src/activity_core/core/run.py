@@ -6,7 +6,6 @@ by the runner, closed by the workflow or the auditor.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
 from activity_core.core.announcement import Announcement

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StrictBool, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from activity_core.core.duration import Duration
@@ -45,10 +45,30 @@ class PythonTask(Model):
     args: dict[str, Any] = Field(default_factory=dict)
 
 
+OURS = "activity-core."
+"""Event types that only this system may send."""
+
+
+def _not_ours(event_type: str) -> str:
+    if event_type.startswith(OURS):
+        raise PydanticCustomError(
+            "reserved", "types beginning with `{prefix}` are sent by the system", {"prefix": OURS}
+        )
+    return event_type
+
+
+EventType = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+)*$", max_length=255, strict=True),
+    AfterValidator(_not_ours),
+]
+"""Segments between single dots: it becomes a subject or routing key of the broker."""
+
+
 class EmitTask(Model):
     """An event of the team's own, published through the outbox."""
 
-    type: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/-]+$", max_length=255)]
+    type: EventType
     subject: Rendered | None = None
     data: Any = None
 

@@ -115,7 +115,9 @@ class ManualTriggerConfig(Model):
 
 
 class MisfireConfig(Model):
-    """What becomes of a slot that could not start on time. Only `skip` exists yet."""
+    """What becomes of a slot that could not start within `window`. Only the default exists yet."""
+
+    not_built_yet: ClassVar[frozenset[str]] = frozenset({"max_runs"})
 
     policy: Literal["skip"] = "skip"
     window: Duration = timedelta(minutes=1)
@@ -128,6 +130,15 @@ class MisfireConfig(Model):
                 "not_built_yet",
                 "`policy: {policy}` is a known policy whose feature is not built yet; use skip",
                 {"policy": value},
+            )
+        return value
+
+    @field_validator("window")
+    @classmethod
+    def _only_a_minute_yet(cls, value: timedelta) -> timedelta:
+        if value != timedelta(minutes=1):
+            raise PydanticCustomError(
+                "not_built_yet", "any other `window` than 1m is a feature that is not built yet"
             )
         return value
 

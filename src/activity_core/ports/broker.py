@@ -13,13 +13,19 @@ class Delivery(Protocol):
     """One message, to be settled exactly one way."""
 
     @property
-    def body(self) -> bytes: ...
+    def body(self) -> bytes:
+        """As it was sent."""
+        ...
 
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> Mapping[str, str]:
+        """As they were sent."""
+        ...
 
     @property
-    def subject(self) -> str: ...
+    def subject(self) -> str:
+        """The subject, topic or routing key that it was sent to."""
+        ...
 
     @property
     def position(self) -> str:
@@ -27,7 +33,9 @@ class Delivery(Protocol):
         ...
 
     @property
-    def published_at(self) -> datetime: ...
+    def published_at(self) -> datetime:
+        """When the broker stored it."""
+        ...
 
     async def ack(self) -> None:
         """It is durable on our side; never deliver it again."""

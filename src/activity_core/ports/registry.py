@@ -110,4 +110,3 @@ class RegistryStore(Protocol):
     def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:
         """Lock the registry for a change; leaving with an exception changes nothing."""
         ...
-

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from activity_core.core.connection import Connection
 from activity_core.core.definition import ActivityDefinition
+from activity_core.core.errors import NotFoundError
 from activity_core.ports.registry import RegistryStore
 
 MOST = 5_000
@@ -41,6 +42,17 @@ class Catalogue:
         if revision != self._revision:
             self._connections = (await self._registry.snapshot(revision)).connections
             self._revision = revision
+
+    async def connection(self, connection_id: str) -> Connection:
+        """A connection as it is now.
+
+        Raises:
+            NotFoundError: no such connection.
+        """
+        await self.refresh()
+        if connection_id not in self._connections:
+            raise NotFoundError("no such connection", subject=f"connection {connection_id}")
+        return self._connections[connection_id]
 
     def unknown(self, versions: Iterable[Version]) -> list[Version]:
         """Those that must be learnt before `get`."""

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx
 
-from activity_core.core.errors import BadInputError, UnavailableError
+from activity_core.core.errors import BadInputError
 
 Address = IPv4Address | IPv6Address
 
@@ -65,7 +65,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
         Raises:
             ForbiddenTargetError: some address of the host is not allowed.
-            UnavailableError: the host has no address.
+            httpx.ConnectError: the host has no address, or nobody answers there.
         """
         host = request.url.host
         address = await self._checked_address(host)
@@ -92,7 +92,7 @@ async def _resolve(host: str) -> Sequence[Address]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise UnavailableError(f"{host} has no address: {error.strerror}") from error
+        raise httpx.ConnectError(f"{host} has no address: {error.strerror}") from error
     return [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
 
 

@@ -4,7 +4,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from activity_core.adapters.nats.connection import EMITTED, NatsConnection, unavailable
-from activity_core.core.announcement import PREFIX
+from activity_core.core.task_template import OURS
 
 TIMEOUT = 5.0
 
@@ -22,7 +22,7 @@ class NatsPublisher:
             UnavailableError: not confirmed.
         """
         stream = await self._connection.jetstream()
-        subject = event_type if event_type.startswith(PREFIX) else EMITTED + event_type
+        subject = event_type if event_type.startswith(OURS) else EMITTED + event_type
         headers = {
             Header.MSG_ID.value: event_id,
             "content-type": "application/cloudevents+json",

@@ -11,11 +11,11 @@ from decimal import Decimal
 from uuid import UUID
 
 import psycopg
-from activity_core.core.condition import compile_expression
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from activity_core.adapters.secrets import resolve_secret
+from activity_core.core.condition import compile_expression
 from activity_core.core.connection import SqlConnection
 from activity_core.core.duration import format_duration
 from activity_core.core.errors import ContextUnavailableError

@@ -71,9 +71,8 @@ class MemoryDelivery:
         self.message.ending = "ack"
 
     async def retry(self, delay: timedelta) -> None:
-        """Again after a while, unless it was settled before."""
-        if not self.message.ending:
-            self.broker.hand_out_again(self.message, delay)
+        """Again after a while; what has an ending stays where it is."""
+        self.broker.hand_out_again(self.message, delay)
 
     async def dead(self, reason: str) -> None:
         """Never again."""

@@ -1,0 +1,63 @@
+"""The stores that the contract suites run over: the twin and the real one, behind one fixture."""
+
+import hashlib
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.contract.stores import Stores
+
+from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
+from activity_core.adapters.memory.inbox import MemoryInbox
+from activity_core.adapters.memory.outbox import MemoryOutbox
+from activity_core.adapters.memory.reading import MemoryReading
+from activity_core.adapters.memory.registry import MemoryRegistryStore
+from activity_core.adapters.memory.run_ledger import MemoryRunLedger
+from activity_core.adapters.memory.run_queue import MemoryRunQueue
+from activity_core.adapters.memory.state import State
+from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
+from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
+from activity_core.adapters.postgres.inbox import PostgresInbox
+from activity_core.adapters.postgres.outbox import PostgresOutbox
+from activity_core.adapters.postgres.pool import open_pool
+from activity_core.adapters.postgres.reading import PostgresReading
+from activity_core.adapters.postgres.registry import PostgresRegistryStore
+from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
+from activity_core.adapters.postgres.run_queue import PostgresRunQueue
+from activity_core.adapters.postgres.task_ledger import PostgresTaskLedger
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    """Empty stores. Every test is its own tenant, so they may share a database."""
+    tenant = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]
+    if request.param == "memory":
+        yield memory(tenant)
+        return
+    async with open_pool(request.getfixturevalue("postgres_url"), size=4) as pool:
+        yield Stores(
+            tenant=tenant,
+            inbox=PostgresInbox(pool, tenant),
+            run_queue=PostgresRunQueue(pool, tenant),
+            run_ledger=PostgresRunLedger(pool, tenant),
+            task_ledger=PostgresTaskLedger(pool, tenant),
+            registry=PostgresRegistryStore(pool, tenant),
+            outbox=PostgresOutbox(pool, tenant),
+            dead_letters=PostgresDeadLetters(pool, tenant),
+            reading=PostgresReading(pool, tenant),
+        )
+
+
+def memory(tenant: str) -> Stores:
+    """Every in-memory store on one state."""
+    state = State(tenant)
+    return Stores(
+        tenant=tenant,
+        inbox=MemoryInbox(state),
+        run_queue=MemoryRunQueue(state),
+        run_ledger=MemoryRunLedger(state),
+        task_ledger=MemoryTaskLedger(state),
+        registry=MemoryRegistryStore(state),
+        outbox=MemoryOutbox(state),
+        dead_letters=MemoryDeadLetters(state),
+        reading=MemoryReading(state),
+    )

@@ -1,0 +1,228 @@
+"""All stores of one tenant, and short ways to bring them into a state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from activity_core.core import ids
+from activity_core.core.announcement import Announcement
+from activity_core.core.composition import compose
+from activity_core.core.decision import Candidate, Outcome, PendingEvent, Routing
+from activity_core.core.definition import ActivityDefinition
+from activity_core.core.event import EventEnvelope
+from activity_core.core.jsontext import JsonValue
+from activity_core.core.rules import RuleTrace
+from activity_core.core.run import (
+    ClaimedRun,
+    Execution,
+    PendingRun,
+    RunFailure,
+    RunRecord,
+    RunStatus,
+)
+from activity_core.core.task import NewTask, TaskStatus
+from activity_core.core.task_spec import TaskKind, TaskRetry, TaskSpec
+from activity_core.ports.dead_letters import DeadLetters
+from activity_core.ports.inbox import Acceptance, Arrival, Inbox
+from activity_core.ports.outbox import Outbox
+from activity_core.ports.reading import Reading
+from activity_core.ports.registry import Change, LogLine, RegistryStore
+from activity_core.ports.run_ledger import RunLedger
+from activity_core.ports.run_queue import RunQueue
+from activity_core.ports.task_ledger import TaskLedger
+
+AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+SECOND = timedelta(seconds=1)
+ID = "triage"
+
+
+class BoomError(Exception):
+    """What goes wrong inside a transaction."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """On one state."""
+
+    tenant: str
+    inbox: Inbox
+    run_queue: RunQueue
+    run_ledger: RunLedger
+    task_ledger: TaskLedger
+    registry: RegistryStore
+    outbox: Outbox
+    dead_letters: DeadLetters
+    reading: Reading
+
+    def arrival(self, envelope: EventEnvelope, via: str = "http") -> Arrival:
+        return Arrival(envelope, self.key(envelope), via)
+
+    def key(self, envelope: EventEnvelope) -> bytes:
+        return ids.event_key(self.tenant, envelope.source, envelope.id)
+
+    def run_id(self, envelope: EventEnvelope, definition_id: str = ID) -> str:
+        occurrence = ids.occurrence_of_event(envelope.source, envelope.id)
+        return ids.run_id(self.tenant, definition_id, occurrence)
+
+    async def accept(self, *envelopes: EventEnvelope, at: datetime = AT) -> list[Acceptance]:
+        return await self.inbox.accept([self.arrival(envelope) for envelope in envelopes], at)
+
+    async def publish(
+        self,
+        *definitions: ActivityDefinition,
+        version: int = 1,
+        paused: bool = False,
+        retired: bool = False,
+        at: datetime = AT,
+    ) -> int:
+        async with self.registry.edit("ann", at) as edit:
+            for each in definitions:
+                await edit.publish(each, version)
+            return await edit.log(
+                [
+                    LogLine(
+                        each.id,
+                        Change.RETIRED if retired else Change.PUBLISHED,
+                        version,
+                        paused=paused,
+                        retired=retired,
+                    )
+                    for each in definitions
+                ]
+            )
+
+    async def route(self, *, at: datetime = AT, definition_id: str = ID) -> Mapping[str, int]:
+        """Every pending event fires the definition."""
+        async with self.inbox.take(1_000) as batch:
+            return await batch.record(
+                [routing(each, candidate(each, definition_id)) for each in batch.events], at
+            )
+
+    async def fire(self, *envelopes: EventEnvelope, at: datetime = AT) -> list[str]:
+        """Pending runs for events; publishes the definition if it is not there."""
+        if await self.registry.revision() == 0:
+            await self.publish(definition())
+        await self.accept(*envelopes, at=at)
+        await self.route(at=at)
+        return [self.run_id(envelope) for envelope in envelopes]
+
+    async def compose(self, *, together: bool = False, at: datetime = AT) -> list[Execution]:
+        def composer(pending: Sequence[PendingRun]) -> list[Execution]:
+            return compose(pending, is_fused=lambda _: together, max_runs=100)
+
+        return await self.run_queue.compose(1_000, composer, at=at, lease=LEASE)
+
+    async def execution(self, *envelopes: EventEnvelope, at: datetime = AT) -> Execution:
+        """One started execution of the runs of some events (default: one event)."""
+        await self.fire(*(envelopes or (event(),)), at=at)
+        [execution] = await self.compose(together=True, at=at)
+        await self.run_queue.mark_started([execution.execution_id])
+        return execution
+
+    async def recorded(self, *tasks: TaskSpec, status: TaskStatus = TaskStatus.READY) -> Execution:
+        """One started execution of one run that is running, with its tasks recorded."""
+        execution = await self.execution()
+        async with self.run_ledger.open(execution.execution_id, AT) as opened:
+            [run] = opened.runs
+            new = [NewTask(each, status) for each in tasks or (spec(run.run_id),)]
+            await opened.record([record(run, RunStatus.RUNNING, tasks=new)], AT)
+        return execution
+
+    async def outgoing(self, at: datetime = AT) -> list[str]:
+        """Ids of the events that a relay would publish now, shard by shard, per key in order."""
+        async with self.outbox.take(1_000, at) as batch:
+            return [row.event_id for row in batch.rows]
+
+
+def definition(id_: str = ID, *, enabled: bool = True, title: str = "Triage") -> ActivityDefinition:
+    return ActivityDefinition.model_validate(
+        {
+            "id": id_,
+            "title": title,
+            "enabled": enabled,
+            "trigger": {
+                "event": {"type": "order.*"},
+                "interval": {"every": "10s"},
+                "manual": {"input": {"type": "object"}},
+            },
+            "rules": [{"id": "all", "tasks": [{"id": "look", "human": {"title": "Look"}}]}],
+        }
+    )
+
+
+def event(
+    id_: str = "1", *, source: str = "/shop", data: JsonValue = None, type_: str = "order.created"
+) -> EventEnvelope:
+    return EventEnvelope(id=id_, source=source, type=type_, data=data)
+
+
+def candidate(
+    pending: PendingEvent,
+    definition_id: str = ID,
+    *,
+    outcome: Outcome = Outcome.FIRED,
+    occurrence: str | None = None,
+    version: int = 1,
+    reason: str = "",
+) -> Candidate:
+    key = occurrence or ids.occurrence_of_event(pending.envelope.source, pending.envelope.id)
+    return Candidate(definition_id, version, outcome, key, reason)
+
+
+def routing(pending: PendingEvent, *candidates: Candidate, filtered: int = 0) -> Routing:
+    return Routing(pending, 1, len(candidates) + filtered, filtered, candidates)
+
+
+def spec(
+    run_id: str,
+    spec_id: str = "look",
+    *,
+    kind: TaskKind = TaskKind.HUMAN,
+    item: int = 0,
+    wait: bool = True,
+    groups: tuple[str, ...] = (),
+    assignee: str | None = None,
+    inputs: dict[str, JsonValue] | None = None,
+) -> TaskSpec:
+    return TaskSpec(
+        task_id=ids.task_id(run_id, "all", spec_id, item),
+        rule="all",
+        spec_id=spec_id,
+        item=item,
+        kind=kind,
+        title="Look",
+        inputs=inputs or {},
+        needs=(),
+        queue=None,
+        retry=TaskRetry(1, 1.0, 1.0),
+        timeout=timedelta(seconds=30),
+        assignee=assignee,
+        groups=groups,
+        wait=wait,
+    )
+
+
+def record(
+    run: ClaimedRun,
+    status: RunStatus = RunStatus.COMPLETED,
+    *,
+    tasks: Sequence[NewTask] = (),
+    announcements: Sequence[Announcement] = (),
+    failure: RunFailure | None = None,
+    snapshot: bytes = b'{"invoices":[]}',
+) -> RunRecord:
+    return RunRecord(
+        run_id=run.run_id,
+        status=status,
+        snapshot=snapshot,
+        context_hash="ab" * 32,
+        rules=[RuleTrace("all", evaluated=1, matched=1, tasks=len(tasks))],
+        tasks=tasks,
+        failure=failure,
+        announcements=announcements,
+    )
+
+
+def announcement(event_id: str, key: str = "run-1") -> Announcement:
+    return Announcement(event_id, key, "activity-core.task.created.v1", "task-1", b'{"id":"x"}')

@@ -1,0 +1,104 @@
+"""What every engine keeps, kept by Temporal: the suite of `test_engine` on a real server."""
+
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowInput,
+    WorkflowHandle,
+)
+from temporalio.worker import Worker
+from tests.contract.test_engine import (  # noqa: F401 - the suite
+    Bench,
+    test_a_closed_workflow_is_not_started_again,
+    test_only_running_workflows_are_signalled,
+    test_starting_twice_is_starting_once,
+    test_what_was_started_is_running,
+)
+from tests.scripted_steps import DONE, ScriptedSteps, fatal, human, perform
+from tests.temporal_server import eventually, temporal_client
+
+from activity_core.adapters.temporal.engine import TemporalEngine
+from activity_core.core.run import Execution
+from activity_core.ports.engine import WorkflowState
+from activity_core.workflows.run_activity import RunActivity
+
+COUNTER = itertools.count()
+
+
+class Impatient(Interceptor):
+    """Workflows time out soon, so that one that nobody works on does."""
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002
+        class Hurry(OutboundInterceptor):
+            async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:  # noqa: A002
+                return await super().start_workflow(
+                    replace(input, execution_timeout=timedelta(seconds=1))
+                )
+
+        return Hurry(next)
+
+
+class Apart:
+    """The engine with workflow ids of this test alone."""
+
+    def __init__(self, engine: TemporalEngine, prefix: str) -> None:
+        self.engine = engine
+        self.prefix = prefix
+
+    async def start(self, execution: Execution) -> None:
+        name = self.prefix + execution.workflow_id
+        await self.engine.start(replace(execution, workflow_id=name))
+
+    async def signal(self, workflow_id: str) -> bool:
+        return await self.engine.signal(self.prefix + workflow_id)
+
+    async def state(self, workflow_id: str) -> WorkflowState:
+        return await self.engine.state(self.prefix + workflow_id)
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    async with temporal_client() as client:
+        yield client
+
+
+@pytest.fixture
+def bench(client: Client, request: pytest.FixtureRequest) -> Bench:
+    if "timed_out" in request.node.name:
+        config = client.config()
+        config["interceptors"] = [Impatient()]
+        client = Client(**config)
+    queue = f"contract-{next(COUNTER)}"
+    engine = Apart(TemporalEngine(client, queue), f"{queue}-")
+    scripts = {
+        WorkflowState.COMPLETED: ScriptedSteps([DONE]),
+        WorkflowState.FAILED: ScriptedSteps([fatal()]),
+        WorkflowState.CANCELLED: ScriptedSteps([perform(human("h"))]),
+    }
+
+    async def end(workflow_id: str, state: WorkflowState) -> None:
+        handle = client.get_workflow_handle(engine.prefix + workflow_id)
+
+        async def ended() -> bool:
+            return await engine.state(workflow_id) is state
+
+        if state is WorkflowState.TERMINATED:
+            await handle.terminate()
+        if state is WorkflowState.CANCELLED:
+            await handle.cancel()
+        if state not in scripts:
+            return await eventually(ended)
+        steps = scripts[state].all
+        async with Worker(client, task_queue=queue, workflows=[RunActivity], activities=steps):
+            await eventually(ended)
+        return None
+
+    return Bench(engine, end)

@@ -1,0 +1,139 @@
+"""What every registry keeps."""
+
+import asyncio
+
+import pytest
+from tests.contract.stores import AT, ID, SECOND, BoomError, Stores, definition
+
+from activity_core.core.connection import Connection
+from activity_core.core.errors import NotFoundError, RejectedError
+from activity_core.ports.registry import Change, LogLine, RegistryEntry
+
+BILLING = Connection.model_validate({"id": "billing", "sql": {"url": "env:BILLING_URL"}})
+MOVED = Connection.model_validate({"id": "billing", "sql": {"url": "env:OTHER_URL"}})
+
+
+async def test_an_empty_registry(stores: Stores):
+    assert await stores.registry.revision() == 0
+    snapshot = await stores.registry.snapshot()
+    assert (snapshot.revision, dict(snapshot.entries), dict(snapshot.connections)) == (0, {}, {})
+
+
+async def test_what_was_published_is_in_force(stores: Stores):
+    assert await stores.publish(definition(), definition("other")) == 1
+    assert await stores.registry.revision() == 1
+    snapshot = await stores.registry.snapshot()
+    assert snapshot.revision == 1
+    assert snapshot.entries == {
+        id_: RegistryEntry(definition(id_), 1, False, False, 1, "", "ann", AT)
+        for id_ in (ID, "other")
+    }
+    assert snapshot.entries[ID].fires
+
+
+async def test_old_revisions_can_be_read_again(stores: Stores):
+    await stores.publish(definition())
+    await stores.publish(definition(title="Second"), version=2, at=AT + SECOND)
+    await stores.publish(definition("other"))
+    async with stores.registry.edit("bob", AT + SECOND) as edit:
+        line = LogLine(ID, Change.RETIRED, 2, paused=True, retired=True, reason="too loud")
+        assert await edit.log([line]) == 4
+    first = await stores.registry.snapshot(1)
+    assert (first.revision, set(first.entries)) == (1, {ID})
+    assert (first.entries[ID].version, first.entries[ID].definition) == (1, definition())
+    third = await stores.registry.snapshot(3)
+    assert {id_: entry.revision for id_, entry in third.entries.items()} == {ID: 2, "other": 3}
+    newest = (await stores.registry.snapshot()).entries[ID]
+    assert (newest.retired, newest.paused, newest.fires) == (True, True, False)
+    assert (newest.reason, newest.actor, newest.changed_at) == ("too loud", "bob", AT + SECOND)
+    assert dict((await stores.registry.snapshot(0)).entries) == {}
+
+
+async def test_versions_stay_as_they_were_published(stores: Stores):
+    await stores.publish(definition())
+    await stores.publish(definition(title="Second"), version=2)
+    assert await stores.registry.version(ID, 1) == definition()
+    assert (await stores.registry.version(ID, 1)).digest == definition().digest
+    assert await stores.registry.version(ID, 2) == definition(title="Second")
+    with pytest.raises(RejectedError):
+        await stores.publish(definition(title="Third"), version=2)
+    assert await stores.registry.version(ID, 2) == definition(title="Second")
+    assert await stores.registry.revision() == 2
+
+
+async def test_versions_count_from_one(stores: Stores):
+    with pytest.raises(RejectedError):
+        await stores.publish(definition(), version=0)
+    assert await stores.registry.revision() == 0
+
+
+@pytest.mark.parametrize(("id_", "version"), [("unknown", 1), (ID, 2), (ID, 0)])
+async def test_no_such_version(stores: Stores, id_: str, version: int):
+    await stores.publish(definition())
+    with pytest.raises(NotFoundError):
+        await stores.registry.version(id_, version)
+
+
+async def test_only_what_was_published_can_be_in_force(stores: Stores):
+    async def log() -> None:
+        async with stores.registry.edit("ann", AT) as edit:
+            line = LogLine(ID, Change.PUBLISHED, 1, paused=False, retired=False)
+            await edit.log([line])
+
+    with pytest.raises(RejectedError):
+        await log()
+    assert await stores.registry.revision() == 0
+
+
+async def test_an_exception_changes_nothing(stores: Stores):
+    async def fail() -> None:
+        async with stores.registry.edit("ann", AT) as edit:
+            await edit.publish(definition(), 1)
+            await edit.put_connection(BILLING)
+            await edit.log([LogLine(ID, Change.PUBLISHED, 1, paused=False, retired=False)])
+            raise BoomError
+
+    with pytest.raises(BoomError):
+        await fail()
+    snapshot = await stores.registry.snapshot()
+    assert (snapshot.revision, dict(snapshot.entries), dict(snapshot.connections)) == (0, {}, {})
+    await stores.publish(definition())
+
+
+async def test_the_newest_connection_counts_at_every_revision(stores: Stores):
+    await stores.publish(definition())
+    for connection in (BILLING, MOVED):
+        async with stores.registry.edit("ann", AT) as edit:
+            await edit.put_connection(connection)
+            await edit.log([])
+    assert await stores.registry.revision() == 3
+    assert (await stores.registry.snapshot()).connections == {"billing": MOVED}
+    assert (await stores.registry.snapshot(1)).connections == {"billing": MOVED}
+
+
+async def test_an_editor_sees_what_is_in_force(stores: Stores):
+    await stores.publish(definition())
+    async with stores.registry.edit("ann", AT) as edit:
+        assert edit.current == await stores.registry.snapshot()
+
+
+async def test_looking_without_changing_leaves_the_revision(stores: Stores):
+    await stores.publish(definition())
+    async with stores.registry.edit("ann", AT):
+        pass
+    assert await stores.registry.revision() == 1
+
+
+async def test_editors_wait_for_each_other(stores: Stores):
+    await stores.publish(definition())
+
+    async def publish_next(title: str) -> int:
+        async with stores.registry.edit(title, AT) as edit:
+            version = edit.current.entries[ID].version + 1
+            await edit.publish(definition(title=title), version)
+            line = LogLine(ID, Change.PUBLISHED, version, paused=False, retired=False)
+            return await edit.log([line])
+
+    revisions = await asyncio.gather(*(publish_next(title) for title in ("a", "b", "c")))
+    assert sorted(revisions) == [2, 3, 4]
+    assert (await stores.registry.snapshot()).entries[ID].version == 4

@@ -1,0 +1,74 @@
+"""Housekeeping: partitions for the days to come, keys of events beyond the horizon."""
+
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+
+from psycopg import errors, sql
+
+from activity_core.adapters.postgres.pool import Pool, connection, translated
+
+DAYS_AHEAD = 7
+_CHUNK = 10_000  # keys per transaction
+
+_LOCK = "select pg_advisory_xact_lock(hashtext('activity-core partitions'))"
+_EXISTING = """
+select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent = 'events'::regclass
+"""
+_PARTITION = """
+create table {name} partition of events for values from ({first}) to ({next})
+"""
+_EXPIRE = """
+delete from event_keys where ctid = any(array(
+    select k.ctid from event_keys k
+    where k.received_at < %(before)s and not exists (
+        select from pending_events p where p.tenant = k.tenant and p.event_key = k.event_key)
+    limit %(limit)s))
+"""
+
+
+class PostgresHousekeeping:
+    """For all tenants of the database at once; several processes may do it side by side."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def ensure_partitions(self, now: datetime) -> None:
+        """Make the missing daily partitions of events, from today to a week ahead.
+
+        A day of which the default partition holds events already stays there.
+        """
+        today = now.astimezone(UTC).date()
+        for day in (today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)):
+            await self._ensure(day)
+
+    async def _ensure(self, day: date) -> None:
+        name = f"events_{day:%Y%m%d}"
+        async with connection(self._pool) as conn:
+            existing = {row["relname"] async for row in await conn.execute(_EXISTING)}
+        if name in existing:
+            return
+        statement = sql.SQL(_PARTITION).format(
+            name=sql.Identifier(name),
+            first=sql.Literal(f"{day}T00:00:00Z"),
+            next=sql.Literal(f"{day + timedelta(days=1)}T00:00:00Z"),
+        )
+        async with translated():
+            # Somebody else was quicker, or the default partition has events of that day.
+            with suppress(errors.DuplicateTable, errors.CheckViolation):
+                async with self._pool.connection() as conn, conn.transaction():
+                    await conn.execute(_LOCK)
+                    await conn.execute(statement)
+
+    async def expire_keys(self, before: datetime) -> int:
+        """Forget the keys of events received before, unless these wait still; returns how many.
+
+        From then on the same (source, id) is a new event.
+        """
+        expired = 0
+        while True:
+            async with connection(self._pool) as conn:
+                cursor = await conn.execute(_EXPIRE, {"before": before, "limit": _CHUNK})
+            expired += cursor.rowcount
+            if cursor.rowcount < _CHUNK:
+                return expired

@@ -1,0 +1,175 @@
+"""The inbox: `accept` writes keys, bodies and queue rows in one statement; `take` locks the queue.
+
+What the router decided about a batch is written by `routing_batch`.
+"""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+
+from psycopg.rows import DictRow
+
+from activity_core.adapters.postgres.pool import Pool, connection, depth, transaction
+from activity_core.adapters.postgres.routing_batch import PostgresRoutingBatch
+from activity_core.core import ids
+from activity_core.core.decision import PendingEvent
+from activity_core.core.errors import InvalidEventError
+from activity_core.core.event import EventEnvelope
+from activity_core.ports.dead_letters import DeadLetter
+from activity_core.ports.inbox import Acceptance, Arrival, RoutingBatch
+
+_ACCEPT = """
+with arrival as (
+    select * from unnest(
+        %(keys)b::bytea[], %(digests)b::bytea[], %(sources)s::text[], %(ids)s::text[],
+        %(types)s::text[], %(subjects)s::text[], %(times)s::timestamptz[], %(vias)s::text[],
+        %(bodies)b::bytea[]
+    ) with ordinality as a (
+        event_key, digest, source, event_id, type, subject, occurred_at, via, body, place)
+),
+fresh as (  -- in order of keys, so that two calls with the same events cannot deadlock
+    insert into event_keys (tenant, event_key, digest, received_at)
+    select %(tenant)s, event_key, digest, %(at)s from arrival order by event_key
+    on conflict do nothing
+    returning event_key
+),
+body as (
+    insert into events (tenant, received_at, event_key, source, event_id, type, subject,
+        occurred_at, via, body)
+    select %(tenant)s, %(at)s, event_key, source, event_id, type, subject, occurred_at, via, body
+    from arrival join fresh using (event_key)
+),
+queue as (
+    insert into pending_events (tenant, event_key, received_at)
+    select %(tenant)s, event_key, %(at)s from arrival join fresh using (event_key) order by place
+)
+select event_key from fresh
+"""
+
+# A statement of its own: what a rival committed while `_ACCEPT` waited for it is visible only now.
+_STORED = """
+select event_key, digest from event_keys
+where tenant = %(tenant)s and event_key = any(%(keys)b::bytea[])
+"""
+
+_TAKE = """
+select p.position, p.event_key, p.received_at, e.type, e.body
+from (
+    select position, event_key, received_at from pending_events
+    where tenant = %(tenant)s and true
+    order by position limit %(limit)s for update skip locked
+) p
+join events e on e.tenant = %(tenant)s and e.received_at = p.received_at
+    and e.event_key = p.event_key
+order by p.position
+"""
+_TAKE_ONLY = _TAKE.replace("and true", "and position = any(%(only)s::bigint[])")
+
+_REQUEUE = """
+insert into pending_events (tenant, event_key, received_at)
+select k.tenant, k.event_key, k.received_at from event_keys k
+where k.tenant = %(tenant)s and k.event_key = %(key)s
+    and not exists (select from routings r where r.tenant = k.tenant and r.event_key = k.event_key)
+on conflict do nothing
+"""
+_DEPTH = "select count(*) as depth from pending_events where tenant = %(tenant)s"
+
+
+class PostgresInbox:
+    """See `ports.inbox.Inbox`."""
+
+    def __init__(self, pool: Pool, tenant: str) -> None:
+        self._pool = pool
+        self._tenant = tenant
+
+    async def accept(self, arrivals: Sequence[Arrival], at: datetime) -> list[Acceptance]:
+        """See `Inbox.accept`; one round trip unless something came before."""
+        first: dict[bytes, Arrival] = {}
+        for arrival in arrivals:
+            first.setdefault(arrival.key, arrival)
+        if not first:
+            return []
+        digests = {key: arrival.envelope.digest for key, arrival in first.items()}
+        async with connection(self._pool) as conn:
+            cursor = await conn.execute(_ACCEPT, self._row_arrays(first, digests, at), binary=True)
+            fresh = {row["event_key"] async for row in cursor}
+            if known := [key for key in first if key not in fresh]:
+                values = {"tenant": self._tenant, "keys": known}
+                cursor = await conn.execute(_STORED, values, binary=True)
+                digests |= {row["event_key"]: row["digest"] async for row in cursor}
+        answers = []
+        for arrival in arrivals:
+            if arrival.key in fresh and arrival is first[arrival.key]:
+                answers.append(Acceptance.ACCEPTED)
+            elif arrival.envelope.digest == digests[arrival.key]:
+                answers.append(Acceptance.DUPLICATE)
+            else:
+                answers.append(Acceptance.CONFLICT)
+        return answers
+
+    def _row_arrays(
+        self, arrivals: dict[bytes, Arrival], digests: dict[bytes, bytes], at: datetime
+    ) -> dict[str, object]:
+        envelopes = [arrival.envelope for arrival in arrivals.values()]
+        return {
+            "tenant": self._tenant,
+            "at": at,
+            "keys": list(arrivals),
+            "digests": list(digests.values()),
+            "sources": [envelope.source for envelope in envelopes],
+            "ids": [envelope.id for envelope in envelopes],
+            "types": [envelope.type for envelope in envelopes],
+            "subjects": [envelope.subject for envelope in envelopes],
+            "times": [envelope.time for envelope in envelopes],
+            "vias": [arrival.via for arrival in arrivals.values()],
+            "bodies": [envelope.to_bytes() for envelope in envelopes],
+        }
+
+    def take(
+        self, limit: int, *, only: Sequence[int] | None = None
+    ) -> AbstractAsyncContextManager[RoutingBatch]:
+        """See `Inbox.take`."""
+        return self._take(limit, None if only is None else list(only))
+
+    @asynccontextmanager
+    async def _take(self, limit: int, only: list[int] | None) -> AsyncIterator[RoutingBatch]:
+        async with transaction(self._pool) as conn:
+            values = {"tenant": self._tenant, "limit": limit, "only": only}
+            statement = _TAKE if only is None else _TAKE_ONLY
+            rows = await (await conn.execute(statement, values, binary=True)).fetchall()
+            batch = PostgresRoutingBatch(conn, self._tenant)
+            for row in rows:
+                try:
+                    # Our own canonical text: bounds were checked when it came.
+                    envelope = EventEnvelope.from_json(json.loads(row["body"]))
+                except InvalidEventError as error:
+                    await batch.bury_letter(row["position"], _unreadable(row, error))
+                else:
+                    place = row["position"], row["event_key"], row["received_at"]
+                    batch.events.append(PendingEvent(*place, envelope))
+            yield batch
+
+    async def requeue(self, key: bytes) -> bool:
+        """See `Inbox.requeue`."""
+        async with connection(self._pool) as conn:
+            cursor = await conn.execute(_REQUEUE, {"tenant": self._tenant, "key": key})
+            return cursor.rowcount == 1
+
+    async def depth(self) -> int:
+        """See `Inbox.depth`."""
+        return await depth(self._pool, _DEPTH, self._tenant)
+
+
+def _unreadable(row: DictRow, error: InvalidEventError) -> DeadLetter:
+    """For an event that an older, laxer program accepted: it must not block what is behind it."""
+    return DeadLetter(
+        dead_letter_id=ids.digest("inbox", row["event_key"], str(row["position"])).hex()[:32],
+        via="router",
+        subject=row["type"],
+        code=error.code,
+        message=error.message,
+        headers={"content-type": "application/cloudevents+json"},
+        body=row["body"],
+        buried_at=row["received_at"],
+    )

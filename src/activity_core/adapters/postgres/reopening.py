@@ -1,0 +1,59 @@
+"""An operator's retry: a failed run is put back into the queue as its next attempt."""
+
+from datetime import datetime
+
+from activity_core.adapters.postgres.pool import Connection
+from activity_core.adapters.postgres.storable import prose
+from activity_core.core.errors import ConflictError, NotFoundError
+from activity_core.core.run import PendingRun, RunStatus
+
+_LOCK = """
+select r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status, exists (
+    select from tasks t where t.tenant = r.tenant and t.run_id = r.run_id) as has_tasks
+from runs r where r.tenant = %(tenant)s and r.run_id = %(run)s for no key update
+"""
+_REOPEN = """
+update runs set status = 'pending', attempt = attempt + 1, touched_at = %(at)s,
+    finished_at = null, failure_code = null, failure_message = null
+where tenant = %(tenant)s and run_id = %(run)s
+"""
+_QUEUE = """
+insert into pending_runs (tenant, run_id) values (%(tenant)s, %(run)s) on conflict do nothing
+"""
+_TASKS = """
+update tasks set status = 'pending', outcome = null, outputs = null, error = '', comment = '',
+    completed_by = '', attempts = 0, ready_at = null, started_at = null, finished_at = null
+where tenant = %(tenant)s and run_id = %(run)s and status in ('failed', 'skipped')
+"""
+_FORGET = """
+update runs set recorded_at = null, context_snapshot = null, context_hash = null, rules = null
+where tenant = %(tenant)s and run_id = %(run)s
+"""
+_FORGET_GATHERED = "delete from run_context where tenant = %(tenant)s and run_id = %(run)s"
+
+
+async def reopen(conn: Connection, tenant: str, run_id: str, at: datetime) -> PendingRun:
+    """Reopen a failed run in the caller's transaction; see `RunQueue.retry`.
+
+    Raises:
+        NotFoundError: no such run.
+        ConflictError: it is not failed.
+    """
+    values = {"tenant": tenant, "run": prose(run_id), "at": at}
+    row = await (await conn.execute(_LOCK, values)).fetchone()
+    if row is None:
+        raise NotFoundError("no such run", subject=f"run {run_id}")
+    if row["status"] != RunStatus.FAILED:
+        raise ConflictError(
+            f"it is {row['status']}", subject=f"run {run_id}", hint="only failed runs are retried"
+        )
+    await conn.execute(_REOPEN, values)
+    await conn.execute(_QUEUE, values)
+    if row["has_tasks"]:
+        await conn.execute(_TASKS, values)
+    else:
+        await conn.execute(_FORGET, values)
+        await conn.execute(_FORGET_GATHERED, values)
+    return PendingRun(
+        run_id, row["definition_id"], row["version"], row["occurrence_key"], row["attempt"] + 1
+    )

@@ -1,0 +1,95 @@
+"""The SQL of the queue of runs."""
+
+SUBMIT = """
+with run as (
+    insert into runs (tenant, run_id, definition_id, version, occurrence_key, trigger, status,
+        input, fired_at, touched_at)
+    values (%(tenant)s, %(run)s, %(definition)s, %(version)s, %(occurrence)s, 'manual', 'pending',
+        %(input)s, %(at)s, %(at)s)
+    on conflict do nothing
+    returning run_id
+),
+decision as (
+    insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
+        occurrence_key, run_id, decided_at)
+    select %(tenant)s, %(occurrence)s, %(definition)s, %(version)s, 'fired', %(reason)s,
+        %(occurrence)s, run_id, %(at)s
+    from run
+)
+insert into pending_runs (tenant, run_id) select %(tenant)s, run_id from run
+"""
+# FOR NO KEY UPDATE: a router that records a duplicate of the same occurrence need not wait.
+PENDING = """
+select p.position, r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status
+from (
+    select position, run_id from pending_runs
+    where tenant = %(tenant)s order by position limit %(limit)s for update skip locked
+) p
+join runs r on r.tenant = %(tenant)s and r.run_id = p.run_id
+order by r.run_id
+for no key update of r
+"""
+EXECUTIONS = """
+insert into executions (tenant, execution_id, workflow_id, created_at, lease_until)
+select %(tenant)s, e.*, %(at)s, %(until)s
+from unnest(%(executions)s::text[], %(workflows)s::text[]) as e
+"""
+ATTEMPTS = """
+insert into attempts (tenant, execution_id, run_id, attempt)
+select %(tenant)s, a.*
+from unnest(%(executions)s::text[], %(runs)s::text[], %(attempts)s::int[]) as a
+"""
+TAKE_OFF = """
+delete from pending_runs where tenant = %(tenant)s and position = any(%(positions)s::bigint[])
+"""
+OVERDUE = """
+with due as (
+    select execution_id from executions
+    where tenant = %(tenant)s and lease_until <= %(at)s
+    order by lease_until limit %(limit)s for update skip locked
+)
+update executions e set lease_until = %(until)s
+from due where e.tenant = %(tenant)s and e.execution_id = due.execution_id
+returning e.execution_id, e.workflow_id, array(
+    select a.run_id from attempts a
+    where a.tenant = e.tenant and a.execution_id = e.execution_id order by a.run_id) as runs
+"""
+STARTED = """
+update executions set lease_until = null
+where tenant = %(tenant)s and execution_id = any(%(executions)s::text[])
+    and lease_until is not null
+"""
+SIGNALS = """
+select position, workflow_id from pending_signals
+where tenant = %(tenant)s order by position limit %(limit)s
+"""
+DROP_SIGNALS = """
+delete from pending_signals where tenant = %(tenant)s and position = any(%(positions)s::bigint[])
+"""
+OPEN = """
+select r.run_id, r.definition_id, e.workflow_id, r.status
+from runs r
+join attempts using (tenant, run_id, attempt)
+join executions e using (tenant, execution_id)
+where r.tenant = %(tenant)s and r.status in ('pending', 'running')
+    and r.touched_at < %(since)s and e.lease_until is null
+order by r.touched_at, r.run_id limit %(limit)s
+"""
+# In order of run ids: no two auditors can deadlock, nor an auditor and a runner.
+TOUCH = """
+with audited as materialized (
+    select tenant, run_id from runs
+    where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
+        and status in ('pending', 'running')
+    order by run_id for no key update
+)
+update runs r set touched_at = %(at)s
+from audited a where r.tenant = a.tenant and r.run_id = a.run_id
+"""
+RESTART = """
+update executions e set lease_until = %(at)s
+from attempts a join runs r using (tenant, run_id, attempt)
+where a.tenant = %(tenant)s and a.run_id = %(run)s and r.status in ('pending', 'running')
+    and e.tenant = a.tenant and e.execution_id = a.execution_id
+"""
+DEPTH = "select count(*) as depth from runs where tenant = %(tenant)s and status = 'pending'"

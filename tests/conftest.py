@@ -1,0 +1,74 @@
+"""Real servers for the tests that need them: started once per session, on free ports."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from anyio.from_thread import start_blocking_portal
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from activity_core.adapters.postgres.migrate import migrate
+from activity_core.embedded.directory import locked
+from activity_core.embedded.ports import choose_ports
+from activity_core.embedded.postgres import EmbeddedPostgres
+
+_TEMPLATE = "migrated"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server whose database `migrated` has the schema and no rows."""
+    running = _server(tmp_path_factory.mktemp("postgres"))
+    # In a loop of its own: fixtures and tests may ask for it from inside of theirs.
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running) as url:
+        create_database(url, _TEMPLATE, template="template0")
+        migrate(database(url, _TEMPLATE))
+        yield url
+
+
+@asynccontextmanager
+async def _server(directory: Path) -> AsyncIterator[str]:
+    async with locked(directory) as data:
+        port = choose_ports(["postgres"], demanded={}, preferred={})["postgres"]
+        server = EmbeddedPostgres(data, port, durable=False)
+        await server.start()
+        try:
+            yield server.url
+        finally:
+            await server.process.stop()
+
+
+@pytest.fixture(scope="module")
+def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a migrated database of this test module alone."""
+    name = request.module.__name__.rpartition(".")[2][:60]
+    create_database(postgres_server, name, template=_TEMPLATE)
+    yield database(postgres_server, name)
+    drop_database(postgres_server, name)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a database without a schema, for one test."""
+    create_database(postgres_server, "without_schema", template="template0")
+    yield database(postgres_server, "without_schema")
+    drop_database(postgres_server, "without_schema")
+
+
+def database(url: str, name: str) -> str:
+    return make_conninfo(url, dbname=name)
+
+
+def create_database(url: str, name: str, *, template: str) -> None:
+    statement = sql.SQL("create database {} template {}")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def drop_database(url: str, name: str) -> None:
+    statement = sql.SQL("drop database if exists {} with (force)")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(statement.format(sql.Identifier(name)))

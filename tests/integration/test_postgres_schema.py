@@ -1,0 +1,333 @@
+"""What PostgreSQL itself refuses, and how the schema gets there."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from activity_core.adapters.postgres.migrate import check_migrated, migrate
+from activity_core.adapters.postgres.pool import Pool, connection, open_pool
+from activity_core.core.errors import ConfigurationError, RejectedError, UnavailableError
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = b"k" * 32
+
+ROWS: dict[str, dict[str, object]] = {
+    "activity_definitions": {
+        "definition_id": "a",
+        "version": 1,
+        "document": '{"id": "a"}',
+        "digest": KEY,
+        "published_at": AT,
+        "published_by": "ann",
+    },
+    "registry_revisions": {"revision": 1},
+    "registry_log": {
+        "revision": 1,
+        "definition_id": "a",
+        "change": "published",
+        "version": 1,
+        "paused": False,
+        "retired": False,
+        "reason": "",
+        "actor": "ann",
+        "at": AT,
+    },
+    "connections": {
+        "connection_id": "c",
+        "document": "{}",
+        "updated_at": AT,
+        "updated_by": "ann",
+    },
+    "event_keys": {"event_key": KEY, "digest": KEY, "received_at": AT},
+    "events": {
+        "received_at": AT,
+        "event_key": KEY,
+        "source": "/shop",
+        "event_id": "1",
+        "type": "order.created",
+        "via": "http",
+        "body": b"{}",
+    },
+    "pending_events": {"event_key": KEY, "received_at": AT},
+    "routings": {
+        "event_key": KEY,
+        "revision": 1,
+        "listened": 3,
+        "counts": '{"fired": 1, "filtered": 2}',
+        "routed_at": AT,
+    },
+    "dead_letters": {
+        "dead_letter_id": "d",
+        "via": "http",
+        "subject": "",
+        "code": "bad_input",
+        "message": "",
+        "headers": "{}",
+        "body": b"",
+        "buried_at": AT,
+    },
+    "runs": {
+        "run_id": "r",
+        "definition_id": "a",
+        "version": 1,
+        "occurrence_key": "e.1",
+        "trigger": "event",
+        "status": "pending",
+        "fired_at": AT,
+        "touched_at": AT,
+    },
+    "run_events": {"run_id": "r", "event_key": KEY, "received_at": AT},
+    "run_context": {"run_id": "r", "source": "invoices", "data": "[]"},
+    "decisions": {
+        "input_key": "e.1",
+        "definition_id": "a",
+        "version": 1,
+        "outcome": "fired",
+        "reason": "",
+        "occurrence_key": "e.1",
+        "run_id": "r",
+        "event_key": KEY,
+        "event_received_at": AT,
+        "decided_at": AT,
+    },
+    "pending_runs": {"run_id": "r"},
+    "executions": {"execution_id": "x", "workflow_id": "w", "created_at": AT},
+    "attempts": {"run_id": "r", "attempt": 1, "execution_id": "x"},
+    "tasks": {
+        "task_id": "t",
+        "run_id": "r",
+        "definition_id": "a",
+        "version": 1,
+        "rule": "all",
+        "spec_id": "look",
+        "item": 0,
+        "kind": "human",
+        "title": "Look",
+        "status": "ready",
+        "inputs": "{}",
+        "needs": [],
+        "groups": [],
+        "wait": False,
+        "created_at": AT,
+    },
+    "pending_signals": {"run_id": "r", "workflow_id": "w"},
+    "outbox": {
+        "event_id": "o",
+        "key": "r",
+        "type": "t",
+        "subject": "s",
+        "body": b"{}",
+        "created_at": AT,
+    },
+    "pending_outbox": {"position": 1, "shard": 0, "key": "r", "event_id": "o"},
+}
+"""One right row per table, in an order in which they can be inserted."""
+
+FAILED = {"status": "failed", "finished_at": AT}
+DONE = {"status": "completed", "finished_at": AT}
+
+WRONG: list[tuple[str, dict[str, object]]] = [
+    ("activity_definitions_version_counts_from_one", {"version": 0}),
+    ("activity_definitions_digest_is_sha256", {"version": 2, "digest": b"short"}),
+    ("activity_definitions_document_names_it", {"version": 2, "document": '{"id": "b"}'}),
+    ("registry_revisions_count_up", {"tenant": "other", "revision": -1}),
+    ("registry_log_version_exists", {"revision": 2, "version": 9}),
+    ("registry_log_change_is_known", {"revision": 2, "change": "renamed"}),
+    ("registry_log_retired_means_retired", {"revision": 2, "change": "retired"}),
+    ("event_keys_are_hashes", {"event_key": b"short"}),
+    ("event_keys_are_hashes", {"event_key": b"other".ljust(32), "digest": b"short"}),
+    ("routings_listened_is_a_count", {"listened": -1, "counts": '{"fired": -1}'}),
+    ("routings_listened_is_a_count", {"revision": -1}),
+    ("routings_conserve", {"counts": '{"fired": 1, "filtered": 1}'}),
+    ("dead_letters_status_is_known", {"status": "lost", "resolved_at": AT}),
+    ("dead_letters_open_means_unresolved", {"resolved_at": AT}),
+    ("dead_letters_open_means_unresolved", {"status": "replayed"}),
+    ("runs_version_exists", {"run_id": "n", "occurrence_key": "n", "version": 9}),
+    ("runs_status_is_known", {"status": "lost", "finished_at": AT}),
+    ("runs_trigger_is_known", {"trigger": "moon"}),
+    ("runs_attempt_counts_from_one", {"attempt": 0}),
+    ("runs_final_means_finished", {"finished_at": AT}),
+    ("runs_final_means_finished", {"status": "completed"}),
+    ("runs_slot_has_its_time", {"trigger": "schedule"}),
+    ("runs_slot_has_its_time", {"scheduled_for": AT}),
+    ("runs_recorded_has_its_context", {**DONE, "recorded_at": AT, "context_hash": "ab"}),
+    ("runs_recorded_has_its_context", {**DONE, "recorded_at": AT, "context_snapshot": "{}"}),
+    ("runs_failed_says_why", FAILED),
+    ("run_context_run_exists", {"run_id": "nobody"}),
+    ("decisions_run_exists", {"input_key": "e.2", "run_id": "nobody"}),
+    ("decisions_outcome_is_known", {"input_key": "e.2", "outcome": "filtered"}),
+    ("decisions_name_their_run", {"input_key": "e.2", "run_id": None}),
+    ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "merged"}),
+    ("decisions_name_their_event", {"input_key": "e.2", "event_key": None}),
+    ("decisions_name_their_event", {"input_key": "m.2"}),
+    ("decisions_name_their_event", {"input_key": "e.2", "event_received_at": None}),
+    ("attempts_run_exists", {"run_id": "nobody", "attempt": 2}),
+    ("attempts_execution_exists", {"execution_id": "none", "attempt": 2}),
+    ("tasks_run_exists", {"task_id": "n", "run_id": "nobody"}),
+    ("tasks_status_is_known", {"status": "lost", "finished_at": AT, "outcome": "x"}),
+    ("tasks_kind_is_known", {"kind": "magic"}),
+    ("tasks_item_counts_from_zero", {"item": -1}),
+    ("tasks_final_means_finished", {**DONE, "finished_at": None}),
+    ("tasks_final_means_outcome", DONE),
+    ("tasks_final_means_outcome", {"outcome": "done"}),
+    ("pending_outbox_event_exists", {"position": 2, "event_id": "nothing"}),
+    ("pending_outbox_shard_is_known", {"position": 2, "shard": 16}),
+    ("pending_outbox_setback_is_whole", {"position": 2, "attempts": 1}),
+    ("pending_outbox_setback_is_whole", {"position": 2, "retry_at": AT}),
+    ("pending_outbox_setback_is_whole", {"position": 2, "attempts": 1, "retry_at": AT}),
+    # Keys: the same row again, but for the columns that are not part of the key.
+    ("activity_definitions_pkey", {}),
+    ("registry_revisions_pkey", {}),
+    ("registry_log_pkey", {}),
+    ("connections_pkey", {}),
+    ("event_keys_pkey", {}),
+    ("events_20260101_pkey", {}),
+    ("pending_events_wait_once", {}),
+    ("routings_pkey", {}),
+    ("dead_letters_pkey", {}),
+    ("runs_pkey", {"occurrence_key": "e.2"}),
+    ("runs_occurrence_runs_once", {"run_id": "r2", "version": 1}),
+    ("run_events_pkey", {}),
+    ("run_context_pkey", {}),
+    ("decisions_pkey", {}),
+    ("pending_runs_wait_once", {}),
+    ("executions_pkey", {"workflow_id": "w2"}),
+    ("executions_workflow_is_its_own", {"execution_id": "x2"}),
+    ("attempts_pkey", {"attempt": 2}),
+    ("attempts_are_carried_out_once", {"execution_id": "x2"}),
+    ("tasks_pkey", {"spec_id": "other"}),
+    ("tasks_are_created_once", {"task_id": "t2"}),
+    ("outbox_pkey", {}),
+    ("pending_outbox_pkey", {}),
+]
+
+
+@pytest.fixture(scope="module")
+def db(postgres_url: str):
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(
+            "create table events_20260101 partition of events"
+            " for values from ('2026-01-01Z') to ('2026-01-02Z')"
+        )
+        for table, row in ROWS.items():
+            insert(conn, table, row)
+        insert(conn, "executions", ROWS["executions"] | {"execution_id": "x2", "workflow_id": "v"})
+        yield conn
+
+
+def insert(conn: psycopg.Connection, table: str, row: dict[str, object]) -> None:
+    row = {"tenant": "main"} | row
+    values = ", ".join(f"%({name})s" for name in row)
+    conn.execute(f"insert into {table} ({', '.join(row)}) values ({values})", row)
+
+
+@pytest.mark.parametrize(("constraint", "change"), WRONG)
+def test_a_wrong_row_is_refused(db, constraint: str, change: dict[str, object]):
+    table = max((name for name in ROWS if constraint.startswith(name)), key=len)
+    if constraint == "executions_workflow_is_its_own":
+        change = {"execution_id": "x3"}
+    with pytest.raises(psycopg.IntegrityError) as caught:
+        insert(db, table, ROWS[table] | change)
+    assert caught.value.diag.constraint_name == constraint
+
+
+@pytest.mark.parametrize("table", ["activity_definitions", "registry_log"])
+@pytest.mark.parametrize("change", ["update {} set version = version", "delete from {}"])
+def test_what_was_published_never_changes(db, table: str, change: str):
+    with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
+        db.execute(change.format(table))
+
+
+def test_every_constraint_has_a_wrong_row(db):
+    constraints = db.execute(
+        """
+        select conname from pg_constraint
+        where connamespace = 'public'::regnamespace and contype in ('c', 'f', 'p', 'u')
+            and conrelid <> 'alembic_version'::regclass
+            and conrelid not in (select inhrelid from pg_inherits)
+        """
+    ).fetchall()
+    tried = {constraint for constraint, _ in WRONG} | {
+        "events_pkey",  # reported under the name of the partition
+        # Generated positions: nobody can insert one twice.
+        "pending_events_pkey",
+        "pending_runs_pkey",
+        "pending_signals_pkey",
+    }
+    assert {name for (name,) in constraints} - tried == set()
+
+
+def test_tables_and_constraints_say_what_they_guard(db):
+    silent = db.execute(
+        """
+        select relname from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+            and relname not in ('alembic_version', 'events_20260101')
+            and obj_description(oid, 'pg_class') is null
+        union all
+        select conname from pg_constraint c
+        where connamespace = 'public'::regnamespace and contype in ('c', 'f', 'p', 'u')
+            and conrelid <> 'alembic_version'::regclass
+            and conrelid not in (select inhrelid from pg_inherits)
+            and obj_description(c.oid, 'pg_constraint') is null
+        """
+    ).fetchall()
+    assert silent == []
+
+
+async def test_many_processes_migrate_at_once(empty_postgres_url: str):
+    async with open_pool(empty_postgres_url, 1) as pool:
+        with pytest.raises(ConfigurationError, match="step none"):
+            await check_migrated(pool)
+        with ThreadPoolExecutor(4) as starts:
+            list(starts.map(migrate, [empty_postgres_url] * 4))
+        await check_migrated(pool)
+        migrate(empty_postgres_url)
+        await check_migrated(pool)
+
+
+def test_migrating_a_server_that_is_away_says_so():
+    with pytest.raises(UnavailableError):
+        migrate("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+@pytest.fixture
+async def pool(postgres_url: str) -> AsyncIterator[Pool]:
+    async with open_pool(postgres_url, 2) as opened:
+        yield opened
+
+
+async def test_what_can_never_be_stored_is_rejected(pool: Pool):
+    for statement, values in (
+        ("select 1 / %s::int", [0]),
+        ("select %s::text", ["\0"]),
+        ("select %s::text", ["\ud800"]),
+        ("insert into executions values ('main', 'x', 'w', now(), %s)", [None]),
+    ):
+        with pytest.raises(RejectedError):
+            async with connection(pool) as conn:
+                await conn.execute(statement, values)
+
+
+async def test_what_may_go_well_next_time_is_unavailable(pool: Pool):
+    with pytest.raises(UnavailableError):
+        async with connection(pool) as conn:
+            await conn.execute("select pg_terminate_backend(pg_backend_pid())")
+    async with connection(pool) as conn:
+        await conn.execute("select 1")
+
+
+async def test_sessions_are_bounded_and_in_utc(pool: Pool):
+    async with connection(pool) as conn:
+        cursor = await conn.execute(
+            """
+            select current_setting('timezone') as zone, current_setting('lock_timeout') as lock,
+                current_setting('statement_timeout') as statement,
+                current_setting('idle_in_transaction_session_timeout') as idle
+            """
+        )
+        row = await cursor.fetchone()
+    assert row == {"zone": "UTC", "lock": "10s", "statement": "30s", "idle": "1min"}

@@ -62,7 +62,7 @@ async def test_each_key_is_an_actor(system: MemorySystem) -> None:
         assert (await client.get("/metrics")).status_code == 200
 
 
-@pytest.mark.parametrize("keys", [{"ann": ""}, {"": "secret"}])
+@pytest.mark.parametrize("keys", [{"ann": ""}, {"": "secret"}, {"ann": "schlüssel"}])
 def test_empty_keys_are_a_mistake(keys: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError):
         ApiKeys(keys)

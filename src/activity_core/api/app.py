@@ -26,6 +26,8 @@ from activity_core.api.problem import install_handlers
 
 DESCRIPTION = "Events and slots in, runs decide, tasks come out. Errors are RFC 9457 problems."
 
+DIRECT = {("POST", "/v1/events"): events.receive_events}
+
 
 def create_app(parts: ApiParts, *, api_keys: ApiKeys, limits: ApiLimits) -> FastAPI:
     """The API as an ASGI application; it opens and closes nothing.
@@ -38,11 +40,12 @@ def create_app(parts: ApiParts, *, api_keys: ApiKeys, limits: ApiLimits) -> Fast
         description=DESCRIPTION,
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
-        middleware=[Middleware(Door, keys=api_keys)],
+        middleware=[Middleware(Door, keys=api_keys, direct=DIRECT)],
     )
     app.state.parts = parts
     app.state.limits = limits
-    app.router.routes.insert(0, Route("/v1/events", events.receive_events, methods=["POST"]))
+    for (method, path), handler in DIRECT.items():
+        app.router.routes.append(Route(path, handler, methods=[method]))
     for noun in (events, runs, tasks, definitions, decisions, dead_letters, outbox, schemas):
         app.include_router(noun.router)
     app.include_router(health.router)

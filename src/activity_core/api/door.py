@@ -5,11 +5,13 @@ an unexpected exception as a log line and a bare 500. Plain ASGI, because events
 """
 
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 
 import structlog
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activity_core.api.parts import ANONYMOUS, ApiKeys
@@ -37,12 +39,22 @@ class ForeignPageError(ActivityCoreError):
     status = 403
 
 
-class Door:
-    """ASGI middleware around the whole application."""
+Handler = Callable[[Request], Awaitable[Response]]
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+
+class Door:
+    """ASGI middleware around the whole application.
+
+    `direct`: routes of the application, by method and path, that are called from here: the layers
+    in between would take a quarter of the time that an event takes.
+    """
+
+    def __init__(
+        self, app: ASGIApp, keys: ApiKeys, direct: Mapping[tuple[str, str], Handler]
+    ) -> None:
         self._app = app
         self._keys = keys
+        self._direct = direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (or pass on what is none)."""
@@ -60,7 +72,12 @@ class Door:
 
         try:
             scope.setdefault("state", {})["actor"] = self._admit(scope)
-            await self._app(scope, receive, send_safely)
+            handler = self._direct.get((scope["method"], scope["path"]))
+            if handler is None:
+                await self._app(scope, receive, send_safely)
+            else:
+                response = await handler(Request(scope, receive))
+                await response(scope, receive, send_safely)
         except ActivityCoreError as error:
             await problem_of(error)(scope, receive, send_safely)
         except ClientDisconnect:

@@ -73,12 +73,15 @@ class ApiKeys:
     """Static keys by name; only their hashes are kept. Without any, everybody is welcome.
 
     Raises:
-        ConfigurationError: a name or a key is empty.
+        ConfigurationError: a name or a key is empty, or a key is not ASCII, as headers are.
     """
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        if not all(name and key for name, key in keys.items()):
-            raise ConfigurationError("an API key, or the name of one, is empty")
+        for name, key in keys.items():
+            if not name or not key or not key.isascii():
+                raise ConfigurationError(
+                    "it, or its name, is empty, or it is not ASCII", subject=f"API key {name!r}"
+                )
         self._hashes = {name: sha256(key.encode()).digest() for name, key in keys.items()}
 
     def __bool__(self) -> bool:

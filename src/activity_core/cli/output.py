@@ -94,12 +94,12 @@ def print_page(answer: Mapping[str, Any], columns: Columns, *, as_json: bool) ->
 
 
 def print_detail(answer: Mapping[str, Any], *, as_json: bool) -> None:
-    """One thing: a line per field, structures indented below."""
+    """One thing: a line per field, then structures, indented below."""
     if as_json:
         print_json(answer)
         return
     tree = Tree("", hide_root=True, guide_style="dim")
-    for name, value in answer.items():
+    for name, value in sorted(answer.items(), key=lambda each: isinstance(each[1], dict)):
         _branch(tree, name, value)
     console().print(tree)
 

@@ -47,9 +47,8 @@ def run_tree(run: Row) -> Tree:
 
 
 def _add_run(parent: Tree, run: Row) -> Tree:
-    title = _words("bold", "run ", run["run_id"])
-    title.append_text(_line("", f"{run['definition_id']} v{run['version_used']}", run["status"]))
-    tree = parent.add(title)
+    of = f"{run['definition_id']} v{run['version_used']}"
+    tree = parent.add(_line(f"run {run['run_id']}", of, run["status"]))
     tree.add(_cause(run))
     tree.add(_times(run))
     for decision in run["decisions"]:
@@ -74,14 +73,12 @@ def _cause(run: Row) -> Text:
 
 
 def _times(run: Row) -> Text:
-    line = _line("fired", run["fired_at"])
-    if run["finished_at"]:
-        took = _instant(run["finished_at"]) - _instant(run["fired_at"])
-        line.append_text(_line(", finished", run["finished_at"]))
-        line.append(f" ({took.total_seconds():.3f} s)", style="dim")
-    if run["attempt"] > 1:
-        line.append(f", attempt {run['attempt']}")
-    return line
+    attempt = f"attempt {run['attempt']}" if run["attempt"] > 1 else ""
+    if not run["finished_at"]:
+        return _line("fired", run["fired_at"], attempt)
+    took = datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["fired_at"])
+    seconds = Text(f"after {took.total_seconds():.3f} s", "dim")
+    return _line("fired", f"{run['fired_at']}, finished {run['finished_at']}", seconds, attempt)
 
 
 def _add_context(tree: Tree, run: Row) -> None:
@@ -128,9 +125,8 @@ def _routing(routing: Row | None, state: str) -> Text:
         return _line("not routed", state)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in routing["counts"].items())
     listened = _count(routing["listened"], "definition")
-    return _line(
-        "routed", f"at revision {routing['revision']}: {listened} listened", Text(counts, "dim")
-    )
+    where = f"at revision {routing['revision']}: {listened} listened"
+    return _line("routed", f"{where}, {counts}" if counts else where)
 
 
 def _verdict(verdict: Row) -> Text:
@@ -157,19 +153,14 @@ def _words(style: str, *parts: object) -> Text:
 
 def _line(label: str, *values: object) -> Text:
     """A label and values; empty ones are left out, states have their colours."""
-    line = text(label)
-    line.stylize("bold" if label else "")
-    for value in values:
-        if value not in (None, ""):
-            line.append(" ")
-            shown = value if isinstance(value, Text) else text(value, longest=LONGEST_VALUE)
-            line.append_text(shown)
-    return line
+    parts = [Text(text(label).plain, style="bold")] if label else []
+    parts += [
+        value if isinstance(value, Text) else text(value, longest=LONGEST_VALUE)
+        for value in values
+        if value not in (None, "")
+    ]
+    return Text(" ").join(parts)
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _instant(rfc3339: str) -> datetime:
-    return datetime.fromisoformat(rfc3339)

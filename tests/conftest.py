@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from anyio.from_thread import start_blocking_portal
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from activity_core.adapters.postgres.migrate import migrate
 from activity_core.embedded.directory import locked
@@ -59,7 +59,7 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
 
 
 def database(url: str, name: str) -> str:
-    return make_conninfo(url, dbname=name)
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
 def create_database(url: str, name: str, *, template: str) -> None:

@@ -243,7 +243,8 @@ async def test_lists_filter_and_page(system: MemorySystem) -> None:
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
         ("limit=x", "limit"),
-        ("cursor=%00", ""),
+        ("cursor=x", ""),
+        ("source=%00", "NUL"),
         ("id=1&id=2", "twice"),
     ],
 )
@@ -265,6 +266,7 @@ async def test_show_names_the_source_only_if_it_must(system: MemorySystem) -> No
         named = (await client.get("/v1/events/twice", params={"source": "/other"})).json()
         assert named["source"] == "/other"
         problem(await client.get("/v1/events/none"), 404, "not_found")
+        problem(await client.get("/v1/events/%00"), 400, "bad_input")
 
 
 async def test_explain_has_a_verdict_of_everybody_who_listened(system: MemorySystem) -> None:

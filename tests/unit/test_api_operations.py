@@ -14,6 +14,7 @@ from tests.unit.test_api_events import problem
 
 from activity_core.api import health
 from activity_core.api.shapes.base import PageOf
+from activity_core.api.shapes.events import Accepted
 from activity_core.api.shapes.operations import (
     DeadLetterDetail,
     DeadLetterItem,
@@ -174,7 +175,25 @@ async def test_openapi_knows_every_route_and_resolves(system: MemorySystem) -> N
             assert _resolve(document, reference), reference
         assert document["security"] == [{"key": []}]
         assert "HTTPValidationError" not in document["components"]["schemas"]
+        await _examples_work(client, document["paths"])
         assert _open_docs_are_off(await client.get("/docs"), await client.get("/redoc"))
+
+
+async def _examples_work(client: httpx.AsyncClient, paths: Any) -> None:
+    receive = paths["/v1/events"]["post"]
+    for media_type, content in receive["requestBody"]["content"].items():
+        if "example" in content:
+            sent = {"content-type": media_type}
+            answer = await client.post("/v1/events", json=content["example"], headers=sent)
+            assert answer.is_success
+    for status in ("200", "202"):
+        example = receive["responses"][status]["content"]["application/json"]["example"]
+        Accepted.model_validate(example)
+    texts = paths["/v1/definitions"]["put"]["requestBody"]["content"]
+    applied = await client.put(
+        "/v1/definitions", content=texts["application/yaml"]["example"], headers=YAML
+    )
+    assert applied.is_success, applied.text
 
 
 def _open_docs_are_off(*answers: httpx.Response) -> bool:

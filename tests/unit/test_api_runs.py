@@ -120,6 +120,8 @@ async def test_a_task_is_completed_once(system: MemorySystem) -> None:
         {},
         {"outcome": ""},
         {"outcome": 1},
+        {"outcome": "\x00"},
+        {"outcome": "done", "data": {"ok": True}, "comment": "a\nb\x00"},
         {"outcome": "done", "dat": {}},
         {"outcome": "done", "data": {}},
         {"outcome": "done", "data": {"ok": "yes"}},

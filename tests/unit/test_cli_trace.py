@@ -65,7 +65,7 @@ def test_a_slot_that_was_retried() -> None:
 
 
 def test_an_event_that_nobody_has_looked_at() -> None:
-    event = {
+    event: dict[str, Any] = {
         "source": "/s",
         "id": "[red]1",
         "type": "t",

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from activity_core.api import (
     dead_letters,
     decisions,
+    definition_control,
     definitions,
     events,
     health,
@@ -27,6 +28,18 @@ from activity_core.api.problem import install_handlers
 DESCRIPTION = "Events and slots in, runs decide, tasks come out. Errors are RFC 9457 problems."
 
 DIRECT = {("POST", "/v1/events"): events.receive_events}
+NOUNS = (
+    events,
+    runs,
+    tasks,
+    definitions,
+    definition_control,
+    decisions,
+    dead_letters,
+    outbox,
+    schemas,
+    health,
+)
 
 
 def create_app(parts: ApiParts, *, api_keys: ApiKeys, limits: ApiLimits) -> FastAPI:
@@ -46,9 +59,8 @@ def create_app(parts: ApiParts, *, api_keys: ApiKeys, limits: ApiLimits) -> Fast
     app.state.limits = limits
     for (method, path), handler in DIRECT.items():
         app.router.routes.append(Route(path, handler, methods=[method]))
-    for noun in (events, runs, tasks, definitions, decisions, dead_letters, outbox, schemas):
+    for noun in NOUNS:
         app.include_router(noun.router)
-    app.include_router(health.router)
     install_handlers(app)
     install_openapi(app, with_keys=bool(api_keys))
     return app

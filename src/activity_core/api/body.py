@@ -5,10 +5,10 @@ In: the request's stream. Out: bytes, or a model read from JSON that is as stric
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activity_core.api.parts import ApiLimits
 from activity_core.core.definition_issue import did_you_mean
@@ -25,6 +25,9 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+
+Words = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""Text without the one character that PostgreSQL's has not."""
 
 BodyT = TypeVar("BodyT", bound=Body)
 

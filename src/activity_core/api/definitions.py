@@ -1,13 +1,12 @@
-"""Definitions: applied as a set, listed, retired, paused, resumed, triggered by hand."""
+"""Definitions: applied as a set, listed, shown. What else is done to one is in its control."""
 
 import asyncio
-import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from activity_core.api.body import Body, documented, json_body, media_type, read_body
+from activity_core.api.body import media_type, read_body
 from activity_core.api.parts import Actor, ApiLimits, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Limit, StrictRoute, listing, problems
@@ -16,7 +15,6 @@ from activity_core.api.shapes.definitions import (
     AppliedSet,
     DefinitionDetail,
     DefinitionItem,
-    Triggered,
 )
 from activity_core.core.condition import rfc3339
 from activity_core.core.definition_file import parse_definitions
@@ -35,21 +33,18 @@ MEDIA_TYPES = (
     "text/plain",
     "application/json",
 )
-_TEXT = {"schema": {"type": "string"}}
+_EXAMPLE = """\
+id: look-at-large-orders
+trigger:
+  event: {type: order.created, filter: event.data.amount > 1000}
+rules:
+  - id: look
+    tasks:
+      - id: look
+        human: {title: "Look at order ${event.data.order_id}", assign: {group: sales}}
+"""
+_TEXT = {"schema": {"type": "string"}, "example": _EXAMPLE}
 _DOCUMENTS = {"schema": {"type": ["object", "array"], "items": {"type": "object"}}}
-
-
-class Because(Body):
-    """Why somebody does this; it is kept in the registry's log."""
-
-    reason: Annotated[str, Field(max_length=2_000)] = ""
-
-
-class Triggering(Body):
-    """A manual request; the same `request_id` again finds the same run."""
-
-    request_id: Annotated[str | None, Field(max_length=64)] = None
-    input: dict[str, Any] = Field(default_factory=dict)
 
 
 @router.put(
@@ -104,7 +99,7 @@ async def list_definitions(parts: Parts, limit: Limit = 50, cursor: Cursor = Non
     """Definitions with their current versions, by id, retired ones included."""
     snapshot = await parts.registry_store.snapshot()
     ids = sorted(id_ for id_ in snapshot.entries if cursor is None or id_ > cursor)
-    page = [_item(snapshot.entries[id_]) for id_ in ids[:limit]]
+    page = [definition_item(snapshot.entries[id_]) for id_ in ids[:limit]]
     return listing(Page(page, ids[limit - 1] if len(ids) > limit else None))
 
 
@@ -122,78 +117,13 @@ async def show_definition(
     if version is not None:
         definition = await parts.registry_store.version(definition_id, version)
     return JsonResponse(
-        _item(entry)
+        definition_item(entry)
         | {"shown_version": version or entry.version, "definition": definition.document()}
     )
 
 
-_CHANGED = problems(_404="no such definition", _409="its state does not allow this")
-_WHY = documented(Because, {"reason": "the mail server is being moved"}, required=False)
-Reason = Annotated[Because, Depends(json_body(Because))]
-
-
-@router.delete("/{definition_id}", response_model=DefinitionItem, responses=_CHANGED)
-async def retire_definition(parts: Parts, actor: Actor, definition_id: str) -> Response:
-    """Take it out of service: open runs finish, nothing new starts, its schedule goes."""
-    return JsonResponse(_item(await parts.registry.retire(definition_id, actor)))
-
-
-@router.post(
-    "/{definition_id}/pause",
-    response_model=DefinitionItem,
-    openapi_extra=_WHY,
-    responses=_CHANGED,
-)
-async def pause_definition(
-    parts: Parts, actor: Actor, definition_id: str, because: Reason
-) -> Response:
-    """Let nothing fire until it is resumed, however often it is applied meanwhile."""
-    return JsonResponse(_item(await parts.registry.pause(definition_id, actor, because.reason)))
-
-
-@router.post(
-    "/{definition_id}/resume",
-    response_model=DefinitionItem,
-    openapi_extra=_WHY,
-    responses=_CHANGED,
-)
-async def resume_definition(
-    parts: Parts, actor: Actor, definition_id: str, because: Reason
-) -> Response:
-    """Let it fire again from now on."""
-    return JsonResponse(_item(await parts.registry.resume(definition_id, actor, because.reason)))
-
-
-@router.post(
-    "/{definition_id}/trigger",
-    status_code=202,
-    response_model=Triggered,
-    openapi_extra=documented(
-        Triggering, {"request_id": "rerun-2026-11-21", "input": {"dry": False}}, required=False
-    ),
-    responses=_CHANGED | {200: {"model": Triggered, "description": "The request came before."}},
-)
-async def trigger_definition(
-    parts: Parts,
-    actor: Actor,
-    definition_id: str,
-    wanted: Annotated[Triggering, Depends(json_body(Triggering))],
-) -> Response:
-    """Run it now; without a request id every call is a new request."""
-    request_id = secrets.token_hex(16) if wanted.request_id is None else wanted.request_id
-    submission = await parts.manual_trigger.fire(definition_id, request_id, wanted.input, actor)
-    return JsonResponse(
-        {
-            "definition_id": definition_id,
-            "request_id": request_id,
-            "run_id": submission.run_id,
-            "status": "accepted" if submission.created else "duplicate",
-        },
-        status_code=202 if submission.created else 200,
-    )
-
-
-def _item(entry: RegistryEntry) -> dict[str, Any]:
+def definition_item(entry: RegistryEntry) -> dict[str, Any]:
+    """An item of the list."""
     definition = entry.definition
     trigger = definition.trigger
     return {

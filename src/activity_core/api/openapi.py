@@ -22,6 +22,13 @@ _EXAMPLE = {
     "type": "order.created",
     "data": {"order_id": "1042", "amount": 120},
 }
+_ACCEPTED = {"source": "/shop/orders", "id": "order-1042", "status": "accepted"}
+_DUPLICATE = _ACCEPTED | {
+    "status": "duplicate",
+    "received_at": "2026-11-21T09:00:00Z",
+    "state": "routed",
+    "runs": ["run-5b6e9766cbfb5486f6e4dca8e3ff2e21"],
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -86,8 +93,8 @@ def _receive_events() -> dict[str, Any]:
             },
         },
         "responses": {
-            "202": _answer("Accepted; of a batch, at least one."),
-            "200": _answer("Nothing new: it came before."),
+            "202": _answer("Accepted; of a batch, at least one.", _ACCEPTED),
+            "200": _answer("Nothing new: it came before.", _DUPLICATE),
             "400": _problem("Not JSON, or not an event; of a batch, none is."),
             "409": _problem("Its source and id came before with another body."),
             "413": _problem("Too many bytes, or events."),
@@ -97,11 +104,11 @@ def _receive_events() -> dict[str, Any]:
     }
 
 
-def _answer(description: str) -> dict[str, Any]:
+def _answer(description: str, example: dict[str, Any]) -> dict[str, Any]:
     schemas = [{"$ref": f"#/components/schemas/{name}"} for name in ("Accepted", "AcceptedBatch")]
     return {
         "description": description,
-        "content": {"application/json": {"schema": {"anyOf": schemas}}},
+        "content": {"application/json": {"schema": {"anyOf": schemas}, "example": example}},
     }
 
 

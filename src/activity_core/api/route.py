@@ -32,6 +32,8 @@ class StrictRoute(APIRoute):
         known = {parameter.alias for parameter in self.dependant.query_params}
 
         async def strict(request: Request) -> Response:
+            if "\x00" in request.scope["path"]:
+                raise BadInputError("a NUL character is part of no id")
             if request.scope["query_string"]:
                 _check(request, known)
             return await handler(request)
@@ -64,7 +66,7 @@ def problems(**described: str) -> dict[int | str, dict[str, Any]]:
 
 def _check(request: Request, known: set[str]) -> None:
     seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
+    for name, value in request.query_params.multi_items():
         if name not in known:
             some = f"known are {', '.join(sorted(known))}" if known else "there are none here"
             raise BadInputError(
@@ -73,4 +75,6 @@ def _check(request: Request, known: set[str]) -> None:
             )
         if name in seen:
             raise BadInputError(f"query parameter `{name}` is given twice")
+        if "\x00" in value:
+            raise BadInputError(f"query parameter `{name}` holds a NUL character")
         seen.add(name)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from activity_core.api.body import Body, documented, json_body
+from activity_core.api.body import Body, Words, documented, json_body
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
@@ -20,9 +20,9 @@ router = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=StrictRoute)
 class Completing(Body):
     """What somebody says about a task they did; `data` must fit the task's form."""
 
-    outcome: Annotated[str, Field(min_length=1, max_length=200)]
+    outcome: Annotated[Words, Field(min_length=1, max_length=200)]
     data: Any = None
-    comment: Annotated[str, Field(max_length=20_000)] = ""
+    comment: Annotated[Words, Field(max_length=20_000)] = ""
 
 
 @router.get("", response_model=PageOf[TaskItem], responses=problems(_400="bad parameters"))

@@ -12,8 +12,12 @@ import structlog
 def configure_logs(*, json: bool, level: int = logging.INFO) -> None:
     """Send structlog's events to standard error; libraries only from warnings on."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("temporalio.activity").addFilter(_in_one_line)
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if json
+        # Not the default: that one prints local variables, and with them secrets.
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[
@@ -26,6 +30,14 @@ def configure_logs(*, json: bool, level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """A failed attempt is expected: why is worth a line, where in our code it was raised is not."""
+    if record.exc_info:
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", ()
+        record.exc_info = None
+    return True
 
 
 def _as_it_is(

@@ -3,15 +3,16 @@
 Each opens a system from the settings and runs until it is told to stop (Ctrl-C, SIGTERM).
 """
 
+import logging
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from activity_core.settings import load_settings
-from activity_core.telemetry import configure_logs
+if TYPE_CHECKING:
+    from activity_core.settings import Settings
 
 Result = TypeVar("Result")
 
@@ -49,8 +50,7 @@ def dev(
     """Run everything on this machine: real servers, all agents, the API. Ctrl-C stops it."""
     from activity_core.cli.dev import run_dev  # noqa: PLC0415 - keeps --help quick
 
-    configure_logs(json=not sys.stderr.isatty())
-    _run(run_dev(load_settings(), data_dir, port, definitions))
+    _run(run_dev(_started(), data_dir, port, definitions))
 
 
 def demo(
@@ -59,7 +59,7 @@ def demo(
     """Show the main job on real servers, from an event to the tasks, and leave nothing behind."""
     from activity_core.cli.demo.stage import run_demo  # noqa: PLC0415 - keeps --help quick
 
-    configure_logs(json=False, level=40)
+    _started(quiet=True)
     raise typer.Exit(_run(run_demo(examples)))
 
 
@@ -68,7 +68,7 @@ def migrate() -> None:
     from activity_core.adapters.postgres.migrate import migrate as run  # noqa: PLC0415
     from activity_core.bootstrap.system import required  # noqa: PLC0415
 
-    url = required(load_settings().database_url, "ACTIVITY_CORE_DATABASE_URL", "postgresql://…")
+    url = required(_started().database_url, "ACTIVITY_CORE_DATABASE_URL", "postgresql://…")
     run(url)
     typer.echo("The database is at the newest step.")
 
@@ -93,8 +93,16 @@ def _agent_command(name: str) -> Callable[[], None]:
 def _run_agents(names: list[str], *, with_api: bool) -> None:
     from activity_core.cli.serve import serve_system  # noqa: PLC0415 - keeps --help quick
 
-    configure_logs(json=not sys.stderr.isatty())
-    _run(serve_system(load_settings(), names, with_api=with_api))
+    _run(serve_system(_started(), names, with_api=with_api))
+
+
+def _started(*, quiet: bool = False) -> "Settings":
+    """The settings, with logs on standard error; only errors if `quiet`."""
+    from activity_core.settings import load_settings  # noqa: PLC0415 - keeps --help quick
+    from activity_core.telemetry import configure_logs  # noqa: PLC0415 - keeps --help quick
+
+    configure_logs(json=not sys.stderr.isatty(), level=logging.ERROR if quiet else logging.INFO)
+    return load_settings()
 
 
 def _run(main: Coroutine[Any, Any, Result]) -> Result:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -17,6 +18,7 @@ from activity_core.core.errors import (
     BadInputError,
     ConflictError,
     NotFoundError,
+    RejectedError,
     TaskFailedError,
     UnavailableError,
 )
@@ -46,6 +48,8 @@ from activity_core.workflows.messages import (
 
 LONGEST_MESSAGE = 500
 """Characters of a failure's message that go into Temporal's history."""
+
+_log = structlog.get_logger(__name__)
 
 
 class RunSteps:
@@ -139,15 +143,23 @@ def _stable_codes(*, outage_is_final: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except UnavailableError as error:
-        raise _failure(error, final=outage_is_final) from error
-    except TaskFailedError as error:
-        raise _failure(error, final=not error.retryable) from error
-    except (NotFoundError, BadInputError, ConflictError) as error:
-        raise _failure(error, final=True) from error
     except ActivityCoreError as error:
-        raise _failure(error, final=False) from error
+        raise _failure(error.code, str(error), final=_is_final(error, outage_is_final)) from None
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told by its code
+        _log.exception("step_failed")
+        raise _failure(ActivityCoreError.code, repr(error), final=False) from None
 
 
-def _failure(error: ActivityCoreError, *, final: bool) -> ApplicationError:
-    return ApplicationError(str(error)[:LONGEST_MESSAGE], type=error.code, non_retryable=final)
+def _is_final(error: ActivityCoreError, outage_is_final: bool) -> bool:  # noqa: FBT001 - see above
+    match error:
+        case UnavailableError():
+            return outage_is_final
+        case TaskFailedError():
+            return not error.retryable
+        case _:
+            return isinstance(error, NotFoundError | BadInputError | ConflictError | RejectedError)
+
+
+def _failure(code: str, message: str, *, final: bool) -> ApplicationError:
+    """Without the error it comes from: Temporal would keep that one's whole text as the cause."""
+    return ApplicationError(message[:LONGEST_MESSAGE], type=code, non_retryable=final)

@@ -1,0 +1,294 @@
+"""The run part as a whole: real Temporal server, worker and services; twins as stores."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHistory
+from temporalio.worker import Worker
+from tests.core_stage import CoreStage
+from tests.temporal_server import eventually, temporal_client
+
+from activity_core.adapters.system_clock import SystemClock
+from activity_core.adapters.temporal.engine import TemporalEngine
+from activity_core.adapters.temporal.scheduler import TemporalScheduler
+from activity_core.core import ids
+from activity_core.core.definition_file import parse_definitions
+from activity_core.core.errors import TaskFailedError, UnavailableError
+from activity_core.core.run import Execution, RunStatus
+from activity_core.core.schedule import IntervalSpec, ScheduleSpec, next_slots, schedule_of
+from activity_core.core.task import TaskResult, TaskStatus
+from activity_core.ports.engine import WorkflowState
+from activity_core.ports.scheduler import ExistingSchedule, WantedSchedule
+from activity_core.services.reconciler import Reconciler
+from activity_core.workflows.worker import workers
+
+HUMAN = """
+id: ask
+trigger: {manual: , interval: {every: 1s}}
+rules: [{id: r, tasks: [{id: call, human: {title: "Call ${slot}"}}]}]
+"""
+GRAPH = """
+id: graph
+trigger: {manual: }
+context: {there: {http: {url: "http://127.0.0.1/"}}}
+rules:
+  - id: r
+    tasks:
+      - id: post
+        http: {url: "http://127.0.0.1/${context.there}"}
+        retry: {max_attempts: 2, backoff: 10ms..10ms}
+        queue: slow-tq
+      - {id: check, needs: [post], human: {title: Check}}
+      - {id: tell, needs: [check], emit: {type: a.told}}
+"""
+COUNTER = itertools.count()
+FUSED = [
+    "WORKFLOW_EXECUTION_STARTED",
+    "WORKFLOW_TASK_SCHEDULED",
+    "WORKFLOW_TASK_STARTED",
+    "WORKFLOW_TASK_COMPLETED",
+    "MARKER_RECORDED",
+    "WORKFLOW_EXECUTION_COMPLETED",
+]
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    async with temporal_client() as client:
+        yield client
+
+
+class Whole(CoreStage):
+    """A deployment of its own: workflow ids do not meet because stores are named by tenant."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self.client = client
+        self.queue_name = f"runs-{next(COUNTER)}"
+        self.engine = TemporalEngine(client, self.queue_name)
+
+    def workers(self, *extra: str) -> AbstractAsyncContextManager[Worker]:
+        return workers(self.client, self.steps, self.queue_name, extra)
+
+    async def begin(self, text: str, definition_id: str, *requests: str) -> Execution:
+        """Runs in one execution, started."""
+        await self.apply(text)
+        # The queue's name keeps workflow ids of different tests apart on the shared server.
+        await self.submit(definition_id, *(f"{self.queue_name}-{name}" for name in requests))
+        (execution,) = await self.compose()
+        await self.engine.start(execution)
+        return execution
+
+    async def result(self, execution: Execution) -> dict[str, int]:
+        async with asyncio.timeout(30):
+            handle = self.client.get_workflow_handle(execution.workflow_id)
+            counts: dict[str, int] = (await handle.result())["counts"]
+            return counts
+
+    async def history(self, execution: Execution) -> WorkflowHistory:
+        return await self.client.get_workflow_handle(execution.workflow_id).fetch_history()
+
+    async def until(self, template: str, status: TaskStatus, run_id: str) -> str:
+        """The id of a task once it has a status."""
+
+        async def there() -> bool:
+            row = self.tasks_of(run_id).get(template)
+            return row is not None and row.task.status is status
+
+        await eventually(there)
+        return self.tasks_of(run_id)[template].task.task_id
+
+
+def kinds(history: WorkflowHistory) -> list[str]:
+    return [
+        EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history.events
+    ]
+
+
+@pytest.mark.parametrize("requests", [["one"], [f"n{n}" for n in range(50)]])
+async def test_fused_runs_take_one_local_activity_in_one_workflow_task(
+    client: Client, requests: list[str]
+) -> None:
+    whole = Whole(client)
+    async with whole.workers():
+        execution = await whole.begin(HUMAN, "ask", *requests)
+        assert await whole.result(execution) == {"completed": len(requests)}
+    history = await whole.history(execution)
+    assert kinds(history) == FUSED
+    started = history.events[0].workflow_execution_started_event_attributes
+    assert started.workflow_task_timeout.seconds == 4
+    assert started.eager_execution_accepted
+    assert b"Call" not in history.to_json().encode()
+
+
+async def test_a_started_execution_is_not_started_again(client: Client) -> None:
+    whole = Whole(client)
+    async with whole.workers():
+        execution = await whole.begin(HUMAN, "ask", "one")
+        await whole.result(execution)
+        await whole.engine.start(execution)
+        assert await whole.engine.state(execution.workflow_id) is WorkflowState.COMPLETED
+        assert not await whole.engine.signal(execution.workflow_id)
+    (run,) = whole.state.tables.runs.values()
+    assert whole.said(run.run_id) == ["run.started", "task.created", "run.completed"]
+
+
+async def test_sources_workers_people_and_events_in_one_run(client: Client) -> None:
+    whole = Whole(client)
+    whole.source.answers["there"] = "x"
+    whole.http.failures.before(TaskFailedError("later"))
+    async with whole.workers("slow-tq"):
+        execution = await whole.begin(GRAPH, "graph", "one")
+        run_id = execution.runs[0]
+        check = await whole.until("check", TaskStatus.READY, run_id)
+        await whole.tasks.finish(
+            check, TaskResult(TaskStatus.COMPLETED, "done"), whole.clock.now(), []
+        )
+        (signal,) = await whole.queue.take_signals(10)
+        assert signal.workflow_id == execution.workflow_id
+        assert await whole.engine.signal(signal.workflow_id)
+        assert await whole.result(execution) == {"completed": 1}
+    assert whole.said(run_id) == [
+        "run.started",
+        *["task.created"] * 3,
+        "task.completed",
+        "a.told",
+        "task.completed",
+        "run.completed",
+    ]
+    assert len(whole.http.performed) == 2
+    assert whole.http.performed[0].inputs["url"] == "http://127.0.0.1/x"
+
+
+async def test_another_worker_goes_on_where_one_stopped(client: Client) -> None:
+    whole = Whole(client)
+    whole.source.answers["there"] = "x"
+    async with whole.workers("slow-tq"):
+        execution = await whole.begin(GRAPH, "graph", "one")
+        check = await whole.until("check", TaskStatus.READY, execution.runs[0])
+    await whole.tasks.finish(check, TaskResult(TaskStatus.COMPLETED, "ok"), whole.clock.now(), [])
+    await whole.engine.signal(execution.workflow_id)
+    async with whole.workers("slow-tq"):
+        assert await whole.result(execution) == {"completed": 1}
+
+
+async def test_a_source_without_an_answer_fails_the_run_and_completes_the_workflow(
+    client: Client,
+) -> None:
+    whole = Whole(client)
+    quick = GRAPH.replace('/"}', '/"}, retry: {max_attempts: 2, backoff: 10ms..10ms}', 1)
+    async with whole.workers():
+        execution = await whole.begin(quick, "graph", "one")
+        assert await whole.result(execution) == {"failed": 1}
+    run = whole.run(execution.runs[0])
+    assert run.status is RunStatus.FAILED
+    assert run.failure is not None
+    assert run.failure.code == "context_unavailable"
+    assert len(whole.source.requests) >= 2
+
+
+async def test_an_outage_of_the_store_is_outlived(client: Client) -> None:
+    whole = Whole(client)
+    local = HUMAN.replace("rules:", "context: {rows: {sql: {connection: db, query: q}}}\nrules:")
+    database = 'kind: connection\nid: db\nsql: {url: "env:DB", local: true}\n---\n'
+    whole.source.answers["rows"] = []
+    whole.source.failures.before(*(UnavailableError("away") for _ in range(5)))
+    async with whole.workers():
+        execution = await whole.begin(database + local, "ask", "one")
+        assert await whole.result(execution) == {"completed": 1}
+    found = kinds(await whole.history(execution))
+    assert "TIMER_FIRED" in found  # it did not hold on to its workflow task
+    assert "WORKFLOW_TASK_TIMED_OUT" not in found
+
+
+async def test_an_execution_that_nobody_committed_fails_its_workflow(client: Client) -> None:
+    whole = Whole(client)
+    lost = Execution("lost", f"activity-lost-{whole.queue_name}", ("run-1",))
+
+    async def over() -> bool:
+        return await whole.engine.state(lost.workflow_id) is not WorkflowState.RUNNING
+
+    async with whole.workers():
+        await whole.engine.start(lost)
+        await eventually(over)
+    assert await whole.engine.state(lost.workflow_id) is WorkflowState.FAILED
+    assert await whole.engine.state("activity-never-there") is WorkflowState.ABSENT
+
+
+async def test_changing_and_resuming_a_schedule_fires_no_past_slot(client: Client) -> None:
+    whole = Whole(client)
+    scheduler = TemporalScheduler(client, whole.queue_name)
+    handle = client.get_schedule_handle(ids.schedule_id("past"))
+    passed = SystemClock().now() - timedelta(seconds=5)
+    offset = timedelta(seconds=int(passed.timestamp()) % 3600)
+    other = ScheduleSpec(interval=IntervalSpec(timedelta(hours=2)))
+    hourly = ScheduleSpec(interval=IntervalSpec(timedelta(hours=1), offset))
+    try:
+        for wanted in (
+            WantedSchedule("past", other, paused=False),
+            WantedSchedule("past", hourly, paused=False),
+            WantedSchedule("past", hourly, paused=True),
+            WantedSchedule("past", hourly, paused=False),
+        ):
+            await scheduler.put(wanted)
+
+            async def listed(wanted: WantedSchedule = wanted) -> bool:
+                found = (await scheduler.existing()).get("past")
+                expected = ExistingSchedule("past", wanted.spec.fingerprint, wanted.paused)
+                return found == expected
+
+            await eventually(listed)
+        description = await handle.describe()
+        assert description.info.num_actions == 0
+        assert description.schedule.policy.catchup_window == timedelta(seconds=60)
+    finally:
+        await scheduler.delete("past")
+        await scheduler.delete("past")
+
+
+async def test_cron_calendars_mean_the_same_to_temporal(client: Client) -> None:
+    scheduler = TemporalScheduler(client, "nowhere")
+    text = """
+id: cron
+trigger: {cron: {expressions: ["*/20 9 * * MON-FRI", "0 3 13 * 5"], timezone: Europe/Berlin}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+"""
+    (definition,) = parse_definitions(text, file="t").definitions
+    spec = schedule_of(definition)
+    assert spec is not None
+    await scheduler.put(WantedSchedule("cron", spec, paused=True))
+    try:
+        described = await client.get_schedule_handle(ids.schedule_id("cron")).describe()
+        theirs = described.info.next_action_times
+        assert theirs
+        ours = next_slots(spec, theirs[0] - timedelta(seconds=1), len(theirs))
+        assert list(theirs) == ours
+    finally:
+        await scheduler.delete("cron")
+
+
+async def test_slots_come_from_the_schedule_once_each(client: Client) -> None:
+    whole = Whole(client)
+    scheduler = TemporalScheduler(client, whole.queue_name)
+    reconciler = Reconciler(whole.store, scheduler)
+
+    async def two_runs() -> bool:
+        runs = whole.state.tables.runs.values()
+        return sum(run.status is RunStatus.COMPLETED for run in runs) >= 2
+
+    await whole.apply(HUMAN)
+    async with whole.workers():
+        assert (await reconciler.reconcile()).created == ("ask",)
+        await eventually(two_runs)
+        await scheduler.delete("ask")
+    for run in whole.state.tables.runs.values():
+        slot = run.occurrence.scheduled_for
+        assert slot is not None
+        execution = whole.state.tables.executions[run.execution_id or ""]
+        assert execution.workflow_id == ids.workflow_id("ask", ids.occurrence_of_slot(slot))
+        assert abs(slot - SystemClock().now()) < timedelta(seconds=30)

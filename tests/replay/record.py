@@ -1,0 +1,94 @@
+"""Records the histories that the replay test replays: `python -m tests.replay.record`.
+
+Run it when a new kind of history exists. Never record an old name anew: the recorded ones stand
+for workflows that are open while a new release is rolled out.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+from tests.scripted_steps import DONE, ScriptedSteps, auto, fatal, gather, human, perform
+from tests.temporal_server import temporal_client
+
+from activity_core.workflows.messages import RunRequest
+from activity_core.workflows.run_activity import RunActivity
+
+HISTORIES = Path(__file__).parent / "histories"
+PRIVATE = frozenset({"identity", "stackTrace"})
+
+
+def scenes() -> Mapping[str, ScriptedSteps]:
+    """One script per way that a run can take."""
+    away = ApplicationError("away", type="unavailable")
+    refused = ApplicationError("refused", type="context_unavailable")
+    graph = (
+        auto("a"),
+        auto("b", "a"),
+        human("ask", "a"),
+        auto("c", "b", "ask"),
+        auto("bad"),
+        auto("left", "bad"),
+        replace(auto("old"), status="cancelled"),
+        human("look", "a", awaited=False),
+    )
+    return {
+        "fused": ScriptedSteps([DONE]),
+        "fused_after_an_outage": ScriptedSteps([*[away] * 6, DONE]),
+        "gathered": ScriptedSteps([gather("x", "y"), DONE], errors={"x": [fatal("unavailable")]}),
+        "not_gathered": ScriptedSteps([gather("x", "y")], errors={"x": [refused, refused]}),
+        "gathered_and_performed": ScriptedSteps([gather("x"), perform(auto("a"))]),
+        "graph": ScriptedSteps(
+            [perform(*graph)], errors={"bad": [fatal()]}, final={"ask": "completed"}
+        ),
+    }
+
+
+async def record(client: Client, name: str, steps: ScriptedSteps) -> str:
+    """Play one script; returns the history as JSON."""
+    worker = Worker(
+        client,
+        task_queue=name,
+        workflows=[RunActivity],
+        activities=steps.all,
+        identity="recorder",  # it gets into names of queues
+    )
+    async with worker:
+        handle = await client.start_workflow(
+            RunActivity.run,
+            RunRequest(execution_id="exec-1"),
+            id=name,
+            task_queue=name,
+            task_timeout=timedelta(seconds=4),
+        )
+        await handle.signal(RunActivity.tasks_changed)
+        await handle.result()
+    return json.dumps(_anonymous((await handle.fetch_history()).to_json_dict()), indent=1)
+
+
+def _anonymous(value: Any) -> Any:
+    """Without what tells about the machine it was recorded on."""
+    if isinstance(value, dict):
+        return {key: _anonymous(item) for key, item in value.items() if key not in PRIVATE}
+    return [_anonymous(item) for item in value] if isinstance(value, list) else value
+
+
+async def main() -> None:
+    """Record what is not recorded yet."""
+    HISTORIES.mkdir(exist_ok=True)
+    async with temporal_client() as client:
+        for name, steps in scenes().items():
+            file = HISTORIES / f"{name}.json"
+            if not file.exists():
+                file.write_text(await record(client, name, steps) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

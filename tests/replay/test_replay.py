@@ -1,0 +1,44 @@
+"""Workflows that were begun by earlier releases go on under this one: recorded histories replay."""
+
+from pathlib import Path
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from activity_core.core.progress import Progress
+from activity_core.workflows.calls import local
+from activity_core.workflows.messages import ADVANCE, CLOSE_RUN, RUN_ACTIVITY, RunRequest, RunResult
+from activity_core.workflows.run_activity import RunActivity
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+
+
+def history(file: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(file.stem, file.read_text())
+
+
+def test_there_are_histories() -> None:
+    assert len(HISTORIES) >= 6
+
+
+@pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
+async def test_it_replays(file: Path) -> None:
+    await Replayer(workflows=[RunActivity]).replay_workflow(history(file))
+
+
+@workflow.defn(name=RUN_ACTIVITY)
+class OneStepMore:
+    """A change that no history knows."""
+
+    @workflow.run
+    async def run(self, request: RunRequest) -> RunResult:
+        await local(CLOSE_RUN, request, Progress)
+        return RunResult((await local(ADVANCE, request, Progress)).counts)
+
+
+@pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
+async def test_a_changed_workflow_does_not(file: Path) -> None:
+    with pytest.raises(workflow.NondeterminismError):
+        await Replayer(workflows=[OneStepMore]).replay_workflow(history(file))

@@ -16,11 +16,11 @@ from activity_core.adapters.memory.state import State
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.adapters.memory.task_performer import MemoryTaskPerformer
 from activity_core.core import ids
-from activity_core.core.composition import compose
-from activity_core.core.definition_file import parse_definitions
+from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.run import Execution
-from activity_core.core.task_spec import TaskKind
+from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.run.composition import compose
+from activity_core.core.run.run import Execution
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import ManualRequest
 from activity_core.services.catalogue import Catalogue

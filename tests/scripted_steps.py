@@ -9,7 +9,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activity_core.core.progress import Patience, Progress, ProgressState, SourceStep, TaskStep
+from activity_core.core.run.progress import Patience, Progress, ProgressState, SourceStep, TaskStep
 from activity_core.workflows import messages as m
 
 DONE = Progress(ProgressState.DONE, counts={"completed": 1})

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activity_core.core.connection import SecretRef
-from activity_core.core.duration import Duration
+from activity_core.core.definition.connection import SecretRef
+from activity_core.core.definition.duration import Duration
 from activity_core.core.errors import ConfigurationError
 
 RUNS_QUEUE = "activity-core-runs"

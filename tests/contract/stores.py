@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from activity_core.core import ids
-from activity_core.core.announcement import Announcement
-from activity_core.core.composition import compose
 from activity_core.core.decision import Candidate, Outcome, PendingEvent, Routing
-from activity_core.core.definition import ActivityDefinition
-from activity_core.core.event import EventEnvelope
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.rules import RuleTrace
-from activity_core.core.run import (
+from activity_core.core.rules.decide import RuleTrace
+from activity_core.core.rules.task_spec import TaskKind, TaskRetry, TaskSpec
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.composition import compose
+from activity_core.core.run.run import (
     ClaimedRun,
     Execution,
     PendingRun,
@@ -20,8 +21,7 @@ from activity_core.core.run import (
     RunRecord,
     RunStatus,
 )
-from activity_core.core.task import NewTask, TaskStatus
-from activity_core.core.task_spec import TaskKind, TaskRetry, TaskSpec
+from activity_core.core.run.task import NewTask, TaskStatus
 from activity_core.ports.dead_letters import DeadLetters
 from activity_core.ports.inbox import Acceptance, Arrival, Inbox
 from activity_core.ports.outbox import Outbox

@@ -11,7 +11,7 @@ import pytest
 
 from activity_core.adapters.memory.engine import MemoryEngine
 from activity_core.core.errors import UnavailableError
-from activity_core.core.run import Execution
+from activity_core.core.run.run import Execution
 from activity_core.ports.engine import Engine, WorkflowState
 
 EXECUTION = Execution("a" * 32, "activity-triage-e.1", ("run-1",))

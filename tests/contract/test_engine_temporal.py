@@ -26,7 +26,7 @@ from tests.scripted_steps import DONE, ScriptedSteps, fatal, human, perform
 from tests.temporal_server import eventually, temporal_client
 
 from activity_core.adapters.temporal.engine import TemporalEngine
-from activity_core.core.run import Execution
+from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
 from activity_core.workflows.run_activity import RunActivity
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 from tests.contract.stores import AT, SECOND, BoomError, Stores, announcement, event
 
-from activity_core.core.announcement import Announcement
-from activity_core.core.run import RunStatus
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.run import RunStatus
 from activity_core.ports.outbox import OutboxRow, Setback, StuckRow
 
 

@@ -23,9 +23,9 @@ from tests.contract.test_dead_letters import LETTER
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import AmbiguousError, BadInputError, NotFoundError
-from activity_core.core.event import EventEnvelope
-from activity_core.core.run import Execution, RunFailure, RunStatus
-from activity_core.core.task import NewTask, TaskResult, TaskStatus
+from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.run.run import Execution, RunFailure, RunStatus
+from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.ports.dead_letters import DeadLetterStatus
 from activity_core.ports.reading import Page, Query, Reading, Row
 from activity_core.ports.run_queue import ManualRequest

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.contract.stores import AT, ID, SECOND, BoomError, Stores, definition
 
-from activity_core.core.connection import Connection
+from activity_core.core.definition.connection import Connection
 from activity_core.core.errors import NotFoundError, RejectedError
 from activity_core.ports.registry import Change, LogLine, RegistryEntry
 

@@ -19,10 +19,10 @@ from tests.contract.stores import (
 
 from activity_core.core import ids
 from activity_core.core.errors import NotFoundError
-from activity_core.core.occurrence import TriggerKind
-from activity_core.core.run import RunFailure, RunStatus
-from activity_core.core.task import NewTask, TaskResult, TaskStatus
-from activity_core.core.task_spec import TaskKind
+from activity_core.core.rules.occurrence import TriggerKind
+from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.run.run import RunFailure, RunStatus
+from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.ports.reading import Query
 from activity_core.ports.run_ledger import SlotClaim
 

@@ -19,8 +19,8 @@ from tests.contract.stores import (
 
 from activity_core.core import ids
 from activity_core.core.errors import ConflictError, NotFoundError, RejectedError
-from activity_core.core.run import Execution, PendingRun, RunFailure, RunStatus
-from activity_core.core.task import NewTask, TaskResult, TaskStatus
+from activity_core.core.run.run import Execution, PendingRun, RunFailure, RunStatus
+from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.ports.reading import Query
 from activity_core.ports.run_queue import ManualRequest, OpenRun, Submission
 

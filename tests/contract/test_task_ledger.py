@@ -6,10 +6,10 @@ import pytest
 from tests.contract.stores import AT, ID, SECOND, Stores, announcement, event, record, spec
 
 from activity_core.core.errors import NotFoundError
-from activity_core.core.event import EventEnvelope
-from activity_core.core.run import RunStatus
-from activity_core.core.task import FINAL, NewTask, TaskResult, TaskStatus
-from activity_core.core.task_spec import TaskKind
+from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.run.run import RunStatus
+from activity_core.core.run.task import FINAL, NewTask, TaskResult, TaskStatus
 from activity_core.ports.task_ledger import TaskState
 
 DONE = TaskResult(TaskStatus.COMPLETED, "done", outputs={"call": "again\0"}, comment="ü", by="ann")

@@ -21,8 +21,8 @@ from tests.contract.stores import (
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
 from activity_core.bootstrap.stores import Stores as Adapters
 from activity_core.core.errors import RejectedError, UnavailableError
-from activity_core.core.run import RunFailure, RunStatus
-from activity_core.core.task import NewTask, TaskResult, TaskStatus
+from activity_core.core.run.run import RunFailure, RunStatus
+from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.ports.inbox import Acceptance
 from activity_core.ports.outbox import OutboxRow
 from activity_core.ports.reading import Query

@@ -10,7 +10,7 @@ from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
 from activity_core.adapters.postgres.inbox import PostgresInbox
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
 from activity_core.core import ids
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.inbox import Acceptance, Arrival
 
 AT = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)

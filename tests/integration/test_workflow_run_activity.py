@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 from tests.scripted_steps import DONE, ScriptedSteps, auto, fatal, gather, human, perform
 from tests.temporal_server import temporal_client
 
-from activity_core.core.progress import Progress
+from activity_core.core.run.progress import Progress
 from activity_core.workflows.messages import RunRequest, RunResult
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.task_graph import PARALLEL

@@ -17,11 +17,11 @@ from activity_core.adapters.system_clock import SystemClock
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.scheduler import TemporalScheduler
 from activity_core.core import ids
-from activity_core.core.definition_file import parse_definitions
+from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import TaskFailedError, UnavailableError
-from activity_core.core.run import Execution, RunStatus
+from activity_core.core.run.run import Execution, RunStatus
+from activity_core.core.run.task import TaskResult, TaskStatus
 from activity_core.core.schedule import IntervalSpec, ScheduleSpec, next_slots, schedule_of
-from activity_core.core.task import TaskResult, TaskStatus
 from activity_core.ports.engine import WorkflowState
 from activity_core.ports.scheduler import ExistingSchedule, WantedSchedule
 from activity_core.services.reconciler import Reconciler

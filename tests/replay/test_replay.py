@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from activity_core.core.progress import Progress
+from activity_core.core.run.progress import Progress
 from activity_core.workflows.calls import local
 from activity_core.workflows.messages import ADVANCE, CLOSE_RUN, RUN_ACTIVITY, RunRequest, RunResult
 from activity_core.workflows.run_activity import RunActivity

@@ -27,7 +27,7 @@ rules:
 """The example of the design, with features that do not exist yet."""
 
 CRON = (
-    DESIGN_EXAMPLE.replace("policy: compress", "policy: skip")
+    DESIGN_EXAMPLE.replace("policy: compress, window: 24h", "policy: skip")
     .replace(", remind: PT24H", "")
     .replace(", escalate: {after: P3D, to: {group: billing-leads}}", "")
 )

@@ -21,9 +21,9 @@ from activity_core.adapters.memory.state import State
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.api.app import create_app
 from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Probe
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import parse_json
-from activity_core.core.run import PendingRun
+from activity_core.core.run.run import PendingRun
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.doorbell import Topic
 from activity_core.services.catalogue import Catalogue

@@ -13,19 +13,19 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity_core.core.binding import (
+from activity_core.core.errors import (
+    InvalidEventError,
+    MalformedJsonError,
+    UnsupportedMediaTypeError,
+)
+from activity_core.core.event.binding import (
     BATCH,
     STRUCTURED,
     decode_http,
     decode_nats,
     encode_structured,
 )
-from activity_core.core.errors import (
-    InvalidEventError,
-    MalformedJsonError,
-    UnsupportedMediaTypeError,
-)
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import JsonValue
 
 FEATURES = Path(__file__).parents[3] / "shared" / "vectors" / "cloudevents"

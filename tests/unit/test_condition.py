@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity_core.core.condition import Bindings, compile_expression
 from activity_core.core.errors import ExpressionError
+from activity_core.core.expression.condition import Bindings, compile_expression
 from activity_core.core.jsontext import JsonValue
 
 EVENT = frozenset({"event"})

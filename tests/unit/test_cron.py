@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity_core.core.cron import CronExpression, parse_cron
-from activity_core.core.wall_calendar import CalendarSpec, Range, calendars
+from activity_core.core.definition.cron import CronExpression, parse_cron
+from activity_core.core.definition.wall_calendar import CalendarSpec, Range, calendars
 
 ALL_DAYS = set(range(1, 32))
 ALL_WEEKDAYS = set(range(7))

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from tests.unit.definition_texts import CONNECTIONS, CRON, EVENT, FORM, MANUAL
 
-from activity_core.core.definition import ActivityDefinition, definition_from_document
-from activity_core.core.definition_file import parse_definitions
+from activity_core.core.definition.definition import ActivityDefinition, definition_from_document
+from activity_core.core.definition_file.parse import parse_definitions
 
 
 def read(text: str) -> ActivityDefinition:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from activity_core.core.connection import Connection
-from activity_core.core.definition import ActivityDefinition
-from activity_core.core.definition_check import check_definition
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition_file.check import check_definition
 
 CONNECTIONS = {
     "billing": Connection.model_validate({"id": "billing", "sql": {"url": "env:URL"}}),

@@ -19,16 +19,16 @@ from tests.unit.definition_texts import (
     MANUAL,
 )
 
-from activity_core.core.definition_file import (
+from activity_core.core.definition_file.parse import (
     MAX_BYTES,
     MAX_ISSUES,
     Bundle,
     merge,
     parse_definitions,
 )
+from activity_core.core.definition_file.yaml_tree import MAX_DEPTH, read_yaml
 from activity_core.core.errors import InvalidDefinitionError
 from activity_core.core.jsontext import parse_json
-from activity_core.core.yaml_tree import MAX_DEPTH, read_yaml
 
 SMALL = """\
 id: a
@@ -68,6 +68,7 @@ def place(text: str, word: str) -> str:
 HUMAN = "rules[0].tasks[1].human"
 NOT_BUILT = [
     f"{place(DESIGN_EXAMPLE, 'compress')} trigger.misfire.policy: `policy: compress` is a known policy whose feature is not built yet; use skip",
+    f"{place(DESIGN_EXAMPLE, '24h')} trigger.misfire.window: any other `window` than 1m is a feature that is not built yet",
     f"{place(DESIGN_EXAMPLE, 'remind: PT24H')} {HUMAN}.remind: `remind` is a known key whose feature is not built yet; remove it",
     f"{place(DESIGN_EXAMPLE, 'escalate')} {HUMAN}.escalate: `escalate` is a known key whose feature is not built yet; remove it",
 ]

@@ -7,9 +7,9 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 from tests.unit.definition_texts import CONNECTIONS, CRON, DESIGN_EXAMPLE, EVENT, FORM, MANUAL
 
-from activity_core.core.definition_file import parse_definitions
-from activity_core.core.definition_schema import connection_json_schema, definition_json_schema
-from activity_core.core.yaml_tree import read_yaml
+from activity_core.core.definition_file.parse import parse_definitions
+from activity_core.core.definition_file.schema import connection_json_schema, definition_json_schema
+from activity_core.core.definition_file.yaml_tree import read_yaml
 
 DEFINITION = Draft202012Validator(definition_json_schema(), validate_formats=True, offline=True)
 CONNECTION = Draft202012Validator(connection_json_schema(), validate_formats=True, offline=True)

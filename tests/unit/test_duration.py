@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from activity_core.core.duration import LONGEST, Duration, format_duration, parse_duration
+from activity_core.core.definition.duration import (
+    LONGEST,
+    Duration,
+    format_duration,
+    parse_duration,
+)
 
 
 @pytest.mark.parametrize(

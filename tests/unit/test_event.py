@@ -13,7 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activity_core.core.errors import InvalidEventError
-from activity_core.core.event import MAX_ATTRIBUTE_LENGTH, EventEnvelope, envelope_json_schema
+from activity_core.core.event.envelope import (
+    MAX_ATTRIBUTE_LENGTH,
+    EventEnvelope,
+    envelope_json_schema,
+)
 from activity_core.core.jsontext import JsonValue
 
 OFFICIAL_SCHEMA = (

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activity_core.core.decision import Outcome
-from activity_core.core.definition import ActivityDefinition
-from activity_core.core.event import EventEnvelope
-from activity_core.core.matching import Match, Matcher, takes
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.rules.matching import Match, Matcher, takes
 
 
 def definition(id_: Any = "d", **event: Any) -> Any:

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from activity_core.core.event import EventEnvelope
-from activity_core.core.occurrence import Occurrence, TriggerKind
+from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 
 
 def test_an_event() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity_core.core.condition import compile_expression
 from activity_core.core.errors import ExpressionError
+from activity_core.core.expression.condition import compile_expression
+from activity_core.core.expression.rows import Rows, compile_column
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.rows import Rows, compile_column
 
 VARIABLES = frozenset({"context"})
 

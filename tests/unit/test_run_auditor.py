@@ -6,7 +6,7 @@ import pytest
 from tests.core_stage import CoreStage
 
 from activity_core.adapters.memory.engine import MemoryEngine
-from activity_core.core.run import Execution, RunStatus
+from activity_core.core.run.run import Execution, RunStatus
 from activity_core.ports.engine import WorkflowState
 from activity_core.services.run_auditor import UNTOUCHED, RunAuditor
 

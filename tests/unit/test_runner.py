@@ -13,9 +13,9 @@ from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.core import ids
 from activity_core.core.errors import ContextUnavailableError, RejectedError, UnavailableError
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.progress import Progress, ProgressState
-from activity_core.core.run import RunFailure, RunRecord, RunStatus
-from activity_core.core.task import TaskResult, TaskStatus
+from activity_core.core.run.progress import Progress, ProgressState
+from activity_core.core.run.run import RunFailure, RunRecord, RunStatus
+from activity_core.core.run.task import TaskResult, TaskStatus
 from activity_core.ports.context_source import SourceRequest
 from activity_core.ports.doorbell import Topic
 from activity_core.ports.run_ledger import OpenExecution

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity_core.core.cron import parse_cron
-from activity_core.core.definition import ActivityDefinition
+from activity_core.core.definition.cron import parse_cron
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.wall_calendar import CalendarSpec, calendars
 from activity_core.core.schedule import IntervalSpec, ScheduleSpec, next_slots, schedule_of
-from activity_core.core.wall_calendar import CalendarSpec, calendars
 
 MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

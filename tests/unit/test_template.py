@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activity_core.core.errors import ExpressionError
+from activity_core.core.expression.template import compile_template, parse_template
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.template import compile_template, parse_template
 
 VARIABLES = frozenset({"invoice", "config"})
 VALUES: dict[str, JsonValue] = {

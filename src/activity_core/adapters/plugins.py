@@ -20,7 +20,7 @@ from activity_core.core.errors import (
     TaskFailedError,
 )
 from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
-from activity_core.core.task import TaskInstance
+from activity_core.core.run.task import TaskInstance
 from activity_core.ports.context_source import SourceRequest
 
 SOURCES = "activity_core.context_sources"

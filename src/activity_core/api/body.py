@@ -11,7 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activity_core.api.parts import ApiLimits
-from activity_core.core.definition_issue import did_you_mean
+from activity_core.core.definition_file.issue import did_you_mean
 from activity_core.core.errors import (
     BadInputError,
     PayloadTooLargeError,

@@ -10,7 +10,7 @@ from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.operations import DeadLetterDetail, DeadLetterItem, ResolvedLetter
-from activity_core.core.condition import rfc3339
+from activity_core.core.expression.condition import rfc3339
 from activity_core.ports.dead_letters import DeadLetter, DeadLetterStatus
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], route_class=StrictRoute)

@@ -16,9 +16,9 @@ from activity_core.api.shapes.definitions import (
     DefinitionDetail,
     DefinitionItem,
 )
-from activity_core.core.condition import rfc3339
-from activity_core.core.definition_file import parse_definitions
+from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import BadInputError, UnsupportedMediaTypeError
+from activity_core.core.expression.condition import rfc3339
 from activity_core.ports.reading import Page
 from activity_core.ports.registry import RegistryEntry
 from activity_core.services.registry import entry_of

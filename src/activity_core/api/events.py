@@ -15,9 +15,9 @@ from activity_core.api.problem import JsonResponse, problem_of
 from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.events import EventDetail, EventExplained, EventItem
-from activity_core.core.binding import decode_http
 from activity_core.core.errors import BadInputError, InvalidEventError
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.binding import decode_http
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.inbox import Acceptance
 from activity_core.services.intake import event_conflict
 

@@ -12,8 +12,8 @@ from fastapi.openapi.utils import get_openapi
 from activity_core.api.problem import PROBLEM
 from activity_core.api.shapes.base import IssueItem, Problem
 from activity_core.api.shapes.events import Accepted, AcceptedBatch
-from activity_core.core.binding import BATCH, STRUCTURED
-from activity_core.core.event import envelope_json_schema
+from activity_core.core.event.binding import BATCH, STRUCTURED
+from activity_core.core.event.envelope import envelope_json_schema
 
 _EXAMPLE = {
     "specversion": "1.0",

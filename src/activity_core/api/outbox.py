@@ -7,7 +7,7 @@ from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Limit, StrictRoute, problems
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.operations import StuckItem
-from activity_core.core.condition import rfc3339
+from activity_core.core.expression.condition import rfc3339
 
 router = APIRouter(prefix="/v1/outbox", tags=["outbox"], route_class=StrictRoute)
 

@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from activity_core.core.errors import ConfigurationError
-from activity_core.core.run import PendingRun
+from activity_core.core.run.run import PendingRun
 from activity_core.ports.dead_letters import DeadLetters
 from activity_core.ports.inbox import Inbox
 from activity_core.ports.outbox import Outbox

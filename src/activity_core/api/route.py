@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from activity_core.api.problem import PROBLEM, JsonResponse
-from activity_core.core.definition_issue import did_you_mean
+from activity_core.core.definition_file.issue import did_you_mean
 from activity_core.core.errors import BadInputError
 from activity_core.ports.reading import Page, Query
 

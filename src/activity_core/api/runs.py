@@ -7,7 +7,7 @@ from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.runs import RetriedRun, RunDetail, RunItem
-from activity_core.core.run import RunStatus
+from activity_core.core.run.run import RunStatus
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"], route_class=StrictRoute)
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import StrictRoute
-from activity_core.core.definition_schema import definition_json_schema
-from activity_core.core.event import envelope_json_schema
+from activity_core.core.definition_file.schema import definition_json_schema
+from activity_core.core.event.envelope import envelope_json_schema
 
 router = APIRouter(prefix="/v1/schemas", tags=["schemas"], route_class=StrictRoute)
 

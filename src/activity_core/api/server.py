@@ -15,7 +15,7 @@ from activity_core.api.app import create_app
 from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Probe
 from activity_core.bootstrap.system import System
 from activity_core.core.errors import ConfigurationError
-from activity_core.core.run import PendingRun
+from activity_core.core.run.run import PendingRun
 from activity_core.ports.doorbell import Topic
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.explain import Explain

@@ -11,7 +11,7 @@ from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.runs import TaskItem
-from activity_core.core.task import TaskStatus
+from activity_core.core.run.task import TaskStatus
 from activity_core.services.task_inbox import Completion
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=StrictRoute)

@@ -14,8 +14,8 @@ from activity_core.adapters.nats.publisher import NatsPublisher
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.scheduler import TemporalScheduler
 from activity_core.bootstrap.system import System
-from activity_core.core.binding import decode_nats
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.binding import decode_nats
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.broker import Delivery
 from activity_core.ports.doorbell import Topic
 from activity_core.services.intake import Intake

@@ -26,11 +26,11 @@ from activity_core.adapters.secrets import resolve_secret
 from activity_core.adapters.system_clock import SystemClock
 from activity_core.adapters.temporal.client import connect
 from activity_core.bootstrap.stores import Stores
-from activity_core.core.binding import decode_nats
 from activity_core.core.errors import ConfigurationError, UnavailableError
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.binding import decode_nats
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import parse_json
-from activity_core.core.task_spec import TaskKind
+from activity_core.core.rules.task_spec import TaskKind
 from activity_core.ports.context_source import ContextSource
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.task_performer import TaskPerformer

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from activity_core.core.bundle import MAX_ISSUES, Bundle, merge
-from activity_core.core.definition_check import check_definition
-from activity_core.core.definition_file import MAX_BYTES, ReadForm, parse_definitions
+from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, merge
+from activity_core.core.definition_file.check import check_definition
+from activity_core.core.definition_file.parse import MAX_BYTES, ReadForm, parse_definitions
 from activity_core.core.errors import InvalidDefinitionError, Issue
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})

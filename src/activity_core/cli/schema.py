@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 @schema.command()
 def definition() -> None:
     """JSON Schema of an activity definition."""
-    from activity_core.core import definition_schema  # noqa: PLC0415 - only needed here
+    from activity_core.core.definition_file import schema as definition_schema  # noqa: PLC0415 - only needed here
 
     print_json(definition_schema.definition_json_schema())
 
@@ -23,6 +23,6 @@ def definition() -> None:
 @schema.command()
 def event() -> None:
     """JSON Schema of an event."""
-    from activity_core.core.event import envelope_json_schema  # noqa: PLC0415 - only needed here
+    from activity_core.core.event.envelope import envelope_json_schema  # noqa: PLC0415 - only needed here
 
     print_json(envelope_json_schema())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 
 
 class Outcome(StrEnum):

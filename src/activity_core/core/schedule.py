@@ -18,11 +18,11 @@ from heapq import merge
 from itertools import groupby, islice
 from zoneinfo import ZoneInfo
 
-from activity_core.core.cron import parse_cron
-from activity_core.core.definition import ActivityDefinition
-from activity_core.core.duration import format_duration
+from activity_core.core.definition.cron import parse_cron
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.duration import format_duration
+from activity_core.core.definition.wall_calendar import CalendarSpec, Range, calendars
 from activity_core.core.jsontext import canonical_json
-from activity_core.core.wall_calendar import CalendarSpec, Range, calendars
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)

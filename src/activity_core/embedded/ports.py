@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
-import psutil  # type: ignore[import-untyped]  # ships no type hints
+import psutil
 
 from activity_core.core.errors import ConfigurationError
 
@@ -74,8 +74,8 @@ def _listener(port: int) -> str:
     """`nats-server (pid 4711)`, or empty where the system does not tell."""
     try:
         for connection in psutil.net_connections("tcp"):
-            listening = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-            if listening and connection.pid:
+            listening = connection.status == psutil.CONN_LISTEN and connection.laddr
+            if listening and connection.laddr.port == port and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass

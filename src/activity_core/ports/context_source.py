@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from activity_core.core.connection import Connection
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.source import ContextSourceConfig
 
 
 @dataclass(frozen=True, slots=True)

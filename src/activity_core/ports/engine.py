@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Protocol
 
-from activity_core.core.run import Execution
+from activity_core.core.run.run import Execution
 
 
 class WorkflowState(StrEnum):

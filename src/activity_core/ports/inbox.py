@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from activity_core.core.decision import PendingEvent, Routing
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 
 
 class Acceptance(StrEnum):

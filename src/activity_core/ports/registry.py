@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from activity_core.core.connection import Connection
-from activity_core.core.definition import ActivityDefinition
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.definition import ActivityDefinition
 
 
 class Change(StrEnum):

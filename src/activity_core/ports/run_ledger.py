@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from activity_core.core.announcement import Announcement
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.run import ClaimedRun, RunFailure, RunRecord, RunStatus
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.run import ClaimedRun, RunFailure, RunRecord, RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.run import Execution, PendingRun, RunStatus
+from activity_core.core.run.run import Execution, PendingRun, RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from activity_core.core.announcement import Announcement
-from activity_core.core.task import TaskInstance, TaskResult, TaskStatus
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.task import TaskInstance, TaskResult, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Called by a Temporal activity; retries and time limits are the workflow's.
 from typing import Protocol
 
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.task import TaskInstance
+from activity_core.core.run.task import TaskInstance
 
 
 class TaskPerformer(Protocol):

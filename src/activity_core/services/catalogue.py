@@ -6,8 +6,8 @@ registry's revision is asked before every step.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from activity_core.core.connection import Connection
-from activity_core.core.definition import ActivityDefinition
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import NotFoundError
 from activity_core.ports.registry import RegistryStore
 

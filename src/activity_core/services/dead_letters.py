@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from activity_core.core import ids
 from activity_core.core.errors import ConflictError
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.clock import Clock
 from activity_core.ports.dead_letters import DeadLetter, DeadLetters, DeadLetterStatus
 from activity_core.ports.doorbell import Doorbell, Topic

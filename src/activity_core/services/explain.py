@@ -8,8 +8,8 @@ revision that the event was routed with.
 from collections.abc import Mapping
 from typing import Any
 
-from activity_core.core.event import EventEnvelope
-from activity_core.core.matching import Matcher
+from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.rules.matching import Matcher
 from activity_core.ports.reading import Reading, Row
 from activity_core.ports.registry import RegistryStore
 

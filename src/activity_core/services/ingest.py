@@ -7,7 +7,7 @@ door. No routing happens here.
 from collections.abc import Sequence
 
 from activity_core.core import ids
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.inbox import Acceptance, Arrival, Inbox

@@ -15,7 +15,7 @@ from activity_core.core.errors import (
     EventConflictError,
     UnavailableError,
 )
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.broker import Consumer, Delivery
 from activity_core.ports.clock import Clock
 from activity_core.ports.dead_letters import DeadLetter, DeadLetters

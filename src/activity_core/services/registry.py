@@ -7,10 +7,10 @@ nothing; then a ring for the reconciler, which makes the schedules follow.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from activity_core.core.bundle import Bundle
-from activity_core.core.connection import Connection
-from activity_core.core.definition import ActivityDefinition
-from activity_core.core.definition_check import check_definition
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition_file.bundle import Bundle
+from activity_core.core.definition_file.check import check_definition
 from activity_core.core.errors import ConflictError, InvalidDefinitionError, NotFoundError
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic

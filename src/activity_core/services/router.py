@@ -12,7 +12,7 @@ import structlog
 from activity_core.core import ids
 from activity_core.core.decision import Candidate, Outcome, PendingEvent, Routing
 from activity_core.core.errors import RejectedError
-from activity_core.core.matching import Match, Matcher
+from activity_core.core.rules.matching import Match, Matcher
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.inbox import Inbox

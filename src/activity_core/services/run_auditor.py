@@ -11,8 +11,8 @@ from datetime import timedelta
 import structlog
 
 from activity_core.core import ids
-from activity_core.core.announcing import run_lost
-from activity_core.core.run import RunFailure, RunStatus
+from activity_core.core.run.announcing import run_lost
+from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.engine import Engine, WorkflowState

@@ -7,9 +7,9 @@ failed. Every write is idempotent, so doing it again finishes what was begun.
 
 from collections.abc import Sequence
 
-from activity_core.core.announcing import RunVoice, task_ended
-from activity_core.core.run import ClaimedRun, RunFailure, RunStatus
-from activity_core.core.task import TaskResult, TaskStatus
+from activity_core.core.run.announcing import RunVoice, task_ended
+from activity_core.core.run.run import ClaimedRun, RunFailure, RunStatus
+from activity_core.core.run.task import TaskResult, TaskStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.task_ledger import TaskLedger

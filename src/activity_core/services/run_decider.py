@@ -9,14 +9,14 @@ from datetime import datetime
 
 import structlog
 
-from activity_core.core.announcing import RunVoice
-from activity_core.core.definition import ActivityDefinition
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.errors import UnavailableError
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.progress import Patience, SourceStep
-from activity_core.core.run import ClaimedRun, RunFailure, RunRecord
-from activity_core.core.run_record import EXPECTED, decided, failed, failure_of
-from activity_core.core.source import ContextSourceConfig
+from activity_core.core.run.announcing import RunVoice
+from activity_core.core.run.progress import Patience, SourceStep
+from activity_core.core.run.record import EXPECTED, decided, failed, failure_of
+from activity_core.core.run.run import ClaimedRun, RunFailure, RunRecord
 from activity_core.services.run_context import ContextReader
 
 _log = structlog.get_logger(__name__)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from activity_core.core.errors import RejectedError
-from activity_core.core.progress import SourceStep
-from activity_core.core.run import ClaimedRun, RunFailure, RunRecord
-from activity_core.core.run_record import failure_of
+from activity_core.core.run.progress import SourceStep
+from activity_core.core.run.record import failure_of
+from activity_core.core.run.run import ClaimedRun, RunFailure, RunRecord
 from activity_core.ports.clock import Clock
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.services.catalogue import Catalogue

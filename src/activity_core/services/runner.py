@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from activity_core.core.progress import Progress, ProgressState
-from activity_core.core.run import OPEN, ClaimedRun, RunFailure, RunRecord
-from activity_core.core.task import NewTask
-from activity_core.core.task_steps import as_decided, steps_of
+from activity_core.core.run.progress import Progress, ProgressState
+from activity_core.core.run.run import OPEN, ClaimedRun, RunFailure, RunRecord
+from activity_core.core.run.task import NewTask
+from activity_core.core.run.task_steps import as_decided, steps_of
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.run_ledger import RunLedger, SlotClaim

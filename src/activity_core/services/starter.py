@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from activity_core.core.composition import compose
 from activity_core.core.errors import UnavailableError
-from activity_core.core.run import Execution, PendingRun
+from activity_core.core.run.composition import compose
+from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.clock import Clock
 from activity_core.ports.engine import Engine
 from activity_core.ports.registry import RegistrySnapshot, RegistryStore

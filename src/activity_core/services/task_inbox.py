@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from jsonschema_rs import Draft202012Validator
 
-from activity_core.core.announcing import task_ended
 from activity_core.core.errors import BadInputError, ConflictError
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.task import FINAL, TaskInstance, TaskResult, TaskStatus
-from activity_core.core.task_spec import TaskKind
+from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.run.announcing import task_ended
+from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.task_ledger import TaskLedger

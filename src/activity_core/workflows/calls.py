@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from temporalio import exceptions, workflow
 from temporalio.common import RetryPolicy
 
-from activity_core.core.progress import Patience
+from activity_core.core.run.progress import Patience
 from activity_core.workflows.messages import UNAVAILABLE
 
 T = TypeVar("T")

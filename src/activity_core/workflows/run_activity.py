@@ -12,7 +12,7 @@ from collections import Counter
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activity_core.core.progress import Progress, ProgressState, SourceStep
+from activity_core.core.run.progress import Progress, ProgressState, SourceStep
 from activity_core.workflows.calls import local, reason, remote
 from activity_core.workflows.messages import (
     ADVANCE,

@@ -22,8 +22,8 @@ from activity_core.core.errors import (
     TaskFailedError,
     UnavailableError,
 )
-from activity_core.core.progress import Progress
-from activity_core.core.run import RunFailure
+from activity_core.core.run.progress import Progress
+from activity_core.core.run.run import RunFailure
 from activity_core.services.performer import Performer
 from activity_core.services.runner import Runner
 from activity_core.workflows.messages import (

@@ -13,7 +13,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activity_core.core.progress import Progress, TaskStep
+from activity_core.core.run.progress import Progress, TaskStep
 from activity_core.workflows.calls import local, reason, remote
 from activity_core.workflows.messages import (
     FAIL_TASK,

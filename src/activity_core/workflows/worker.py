@@ -16,7 +16,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.steps import RunSteps
 
-PASSED_THROUGH = ("activity_core.core.progress", "activity_core.workflows.messages")
+PASSED_THROUGH = ("activity_core.core.run.progress", "activity_core.workflows.messages")
 
 GRACE = timedelta(seconds=10)
 """On shutdown, how long steps under way may take to end."""

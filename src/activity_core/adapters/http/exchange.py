@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx
 
 from activity_core.adapters.secrets import resolve_secret
-from activity_core.core.connection import Connection
+from activity_core.core.definition.connection import Connection
 from activity_core.core.errors import BadInputError, MalformedJsonError
 from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
 

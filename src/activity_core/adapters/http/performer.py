@@ -6,10 +6,10 @@ from http import HTTPStatus
 import httpx
 
 from activity_core.adapters.http.exchange import Answer, Ask, exchange
-from activity_core.core.connection import Connection
+from activity_core.core.definition.connection import Connection
 from activity_core.core.errors import BadInputError, TaskFailedError
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.task import TaskInstance
+from activity_core.core.run.task import TaskInstance
 
 RETRYABLE = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import httpx
 
 from activity_core.adapters.http.exchange import Ask, exchange
+from activity_core.core.definition.source import HttpSource as HttpSourceConfig
 from activity_core.core.errors import ActivityCoreError, ContextUnavailableError
+from activity_core.core.expression.template import compile_template
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.source import HttpSource as HttpSourceConfig
-from activity_core.core.template import compile_template
 from activity_core.ports.context_source import SourceRequest
 
 

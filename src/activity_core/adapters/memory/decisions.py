@@ -6,7 +6,7 @@ from activity_core.adapters.memory.rows import DecisionRow, RunRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core import ids
 from activity_core.core.errors import RejectedError
-from activity_core.core.occurrence import Occurrence
+from activity_core.core.rules.occurrence import Occurrence
 
 
 def new_run(

@@ -1,7 +1,7 @@
 """Temporal workflows as names with a state: nothing runs, everything is remembered."""
 
 from activity_core.adapters.memory.failures import Failures
-from activity_core.core.run import Execution
+from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
 
 

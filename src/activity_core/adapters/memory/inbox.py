@@ -11,7 +11,7 @@ from activity_core.adapters.memory.state import Draft, State, Tables
 from activity_core.core import ids
 from activity_core.core.decision import Candidate, Outcome, PendingEvent, Routing
 from activity_core.core.errors import RejectedError
-from activity_core.core.occurrence import Occurrence, TriggerKind
+from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.inbox import Acceptance, Arrival, RoutingBatch
 

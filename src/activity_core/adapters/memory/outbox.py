@@ -7,7 +7,7 @@ from datetime import datetime
 
 from activity_core.adapters.memory.rows import OutgoingRow
 from activity_core.adapters.memory.state import Draft, State, Tables
-from activity_core.core.announcement import Announcement
+from activity_core.core.run.announcement import Announcement
 from activity_core.ports.outbox import OutboxBatch, OutboxRow, Setback, StuckRow
 
 _KEYS = "keys of the outbox"

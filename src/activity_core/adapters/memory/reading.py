@@ -13,7 +13,7 @@ from activity_core.adapters.memory.reading_rows import (
 from activity_core.adapters.memory.rows import RunRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.errors import AmbiguousError, NotFoundError
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.reading import Page, Query, Row
 
 

@@ -12,9 +12,9 @@ from activity_core.adapters.memory.rows import (
     TaskRow,
 )
 from activity_core.adapters.memory.state import Tables
-from activity_core.core.condition import rfc3339
+from activity_core.core.expression.condition import rfc3339
 from activity_core.core.jsontext import JsonValue, parse_json
-from activity_core.core.run import RunFailure
+from activity_core.core.run.run import RunFailure
 from activity_core.ports.dead_letters import DeadLetter
 
 Json = dict[str, JsonValue]

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from activity_core.adapters.memory.rows import LogRow
 from activity_core.adapters.memory.state import State, Tables
-from activity_core.core.connection import Connection
-from activity_core.core.definition import ActivityDefinition
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import NotFoundError, RejectedError
 from activity_core.ports.registry import LogLine, RegistryEdit, RegistryEntry, RegistrySnapshot
 

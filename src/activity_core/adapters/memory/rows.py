@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from activity_core.core.decision import Outcome
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.occurrence import Occurrence
-from activity_core.core.rules import RuleTrace
-from activity_core.core.run import RunFailure, RunStatus
-from activity_core.core.task import TaskInstance
+from activity_core.core.rules.decide import RuleTrace
+from activity_core.core.rules.occurrence import Occurrence
+from activity_core.core.run.run import RunFailure, RunStatus
+from activity_core.core.run.task import TaskInstance
 from activity_core.ports.registry import LogLine
 
 

@@ -11,13 +11,13 @@ from activity_core.adapters.memory.registry import snapshot
 from activity_core.adapters.memory.rows import DecisionRow, ExecutionRow, RunRow, TaskRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core import ids
-from activity_core.core.announcement import Announcement
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.occurrence import Occurrence, TriggerKind
-from activity_core.core.run import OPEN, ClaimedRun, RunFailure, RunRecord, RunStatus
-from activity_core.core.task import FINAL, NewTask, TaskInstance, TaskResult, TaskStatus
+from activity_core.core.rules.occurrence import Occurrence, TriggerKind
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.run import OPEN, ClaimedRun, RunFailure, RunRecord, RunStatus
+from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.registry import RegistryEntry
 from activity_core.ports.run_ledger import OpenExecution, SlotClaim
 

@@ -9,9 +9,9 @@ from activity_core.adapters.memory.rows import DecisionRow, ExecutionRow, RunRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import ConflictError, NotFoundError
-from activity_core.core.occurrence import Occurrence, TriggerKind
-from activity_core.core.run import OPEN, Execution, PendingRun, RunStatus
-from activity_core.core.task import TaskStatus
+from activity_core.core.rules.occurrence import Occurrence, TriggerKind
+from activity_core.core.run.run import OPEN, Execution, PendingRun, RunStatus
+from activity_core.core.run.task import TaskStatus
 from activity_core.ports.run_queue import ManualRequest, OpenRun, Signal, Submission
 
 _REOPENED = frozenset({TaskStatus.FAILED, TaskStatus.SKIPPED})

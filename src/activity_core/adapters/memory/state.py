@@ -23,8 +23,8 @@ from activity_core.adapters.memory.rows import (
     RunRow,
     TaskRow,
 )
-from activity_core.core.connection import Connection
-from activity_core.core.definition import ActivityDefinition
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.run_queue import Signal
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.rows import TaskRow
 from activity_core.adapters.memory.state import State, Tables
-from activity_core.core.announcement import Announcement
 from activity_core.core.errors import NotFoundError
-from activity_core.core.run import RunStatus
-from activity_core.core.task import FINAL, TaskInstance, TaskResult, TaskStatus
-from activity_core.core.task_spec import TaskKind
+from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.run import RunStatus
+from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.run_queue import Signal
 from activity_core.ports.task_ledger import TaskState
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from activity_core.adapters.memory.failures import Failures
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.task import TaskInstance
+from activity_core.core.run.task import TaskInstance
 
 
 class MemoryTaskPerformer:

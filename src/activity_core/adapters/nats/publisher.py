@@ -4,7 +4,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from activity_core.adapters.nats.connection import EMITTED, NatsConnection, unavailable
-from activity_core.core.task_template import OURS
+from activity_core.core.definition.task_template import OURS
 
 TIMEOUT = 5.0
 

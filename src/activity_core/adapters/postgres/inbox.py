@@ -15,7 +15,7 @@ from activity_core.adapters.postgres.routing_batch import PostgresRoutingBatch
 from activity_core.core import ids
 from activity_core.core.decision import PendingEvent
 from activity_core.core.errors import InvalidEventError
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.inbox import Acceptance, Arrival, RoutingBatch
 

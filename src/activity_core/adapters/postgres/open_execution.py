@@ -10,8 +10,8 @@ from datetime import datetime
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.adapters.postgres.storable import json_text, prose
-from activity_core.core.run import OPEN, ClaimedRun, RunRecord
-from activity_core.core.task import FINAL, NewTask, TaskStatus
+from activity_core.core.run.run import OPEN, ClaimedRun, RunRecord
+from activity_core.core.run.task import FINAL, NewTask, TaskStatus
 
 _RUNS = """
 update runs r

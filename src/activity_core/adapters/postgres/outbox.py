@@ -10,7 +10,7 @@ from datetime import datetime
 
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, depth, transaction
 from activity_core.adapters.postgres.storable import prose
-from activity_core.core.announcement import Announcement
+from activity_core.core.run.announcement import Announcement
 from activity_core.ports.outbox import OutboxBatch, OutboxRow, Setback, StuckRow
 
 _SHARDS_AT_ONCE = 4  # of 16: a few relays find work side by side

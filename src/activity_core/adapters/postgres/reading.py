@@ -23,7 +23,7 @@ from activity_core.adapters.postgres.reading_rows import (
 from activity_core.adapters.postgres.storable import prose
 from activity_core.core import ids
 from activity_core.core.errors import AmbiguousError, NotFoundError
-from activity_core.core.task import FINAL
+from activity_core.core.run.task import FINAL
 from activity_core.ports.reading import Page, Query, Row
 
 _EVENTS = Listing(

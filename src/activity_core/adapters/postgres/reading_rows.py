@@ -6,9 +6,9 @@ from datetime import datetime
 
 from psycopg.rows import DictRow
 
-from activity_core.core.condition import rfc3339
+from activity_core.core.expression.condition import rfc3339
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.task import FINAL
+from activity_core.core.run.task import FINAL
 
 Json = dict[str, JsonValue]
 

@@ -9,8 +9,8 @@ from psycopg.types.json import Jsonb
 
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import prose
-from activity_core.core.connection import Connection as NamedConnection
-from activity_core.core.definition import ActivityDefinition, definition_from_document
+from activity_core.core.definition.connection import Connection as NamedConnection
+from activity_core.core.definition.definition import ActivityDefinition, definition_from_document
 from activity_core.core.errors import NotFoundError
 from activity_core.ports.registry import LogLine, RegistryEdit, RegistryEntry, RegistrySnapshot
 

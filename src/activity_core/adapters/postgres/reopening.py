@@ -5,7 +5,7 @@ from datetime import datetime
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.adapters.postgres.storable import prose
 from activity_core.core.errors import ConflictError, NotFoundError
-from activity_core.core.run import PendingRun, RunStatus
+from activity_core.core.run.run import PendingRun, RunStatus
 
 _LOCK = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status, exists (

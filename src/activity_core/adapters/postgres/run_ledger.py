@@ -15,12 +15,12 @@ from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Pool, connection, transaction
 from activity_core.adapters.postgres.slots import decide_slot
 from activity_core.adapters.postgres.storable import json_text, prose
-from activity_core.core.announcement import Announcement
 from activity_core.core.errors import NotFoundError
-from activity_core.core.event import EventEnvelope
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.occurrence import Occurrence, TriggerKind
-from activity_core.core.run import ClaimedRun, RunFailure, RunStatus
+from activity_core.core.rules.occurrence import Occurrence, TriggerKind
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.run import ClaimedRun, RunFailure, RunStatus
 from activity_core.ports.run_ledger import OpenExecution, SlotClaim
 
 _CLAIM = """

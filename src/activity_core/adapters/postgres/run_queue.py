@@ -13,7 +13,7 @@ from activity_core.adapters.postgres.pool import Pool, connection, depth, transa
 from activity_core.adapters.postgres.reopening import reopen
 from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core import ids
-from activity_core.core.run import Execution, PendingRun, RunStatus
+from activity_core.core.run.run import Execution, PendingRun, RunStatus
 from activity_core.ports.run_queue import ManualRequest, OpenRun, Signal, Submission
 
 

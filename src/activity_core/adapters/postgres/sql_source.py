@@ -15,13 +15,13 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from activity_core.adapters.secrets import resolve_secret
-from activity_core.core.condition import compile_expression
-from activity_core.core.connection import SqlConnection
-from activity_core.core.duration import format_duration
+from activity_core.core.definition.connection import SqlConnection
+from activity_core.core.definition.duration import format_duration
+from activity_core.core.definition.source import SqlSource as SqlSourceConfig
 from activity_core.core.errors import ContextUnavailableError
+from activity_core.core.expression.condition import compile_expression
+from activity_core.core.expression.sql_binds import bind
 from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
-from activity_core.core.source import SqlSource as SqlSourceConfig
-from activity_core.core.sql_binds import bind
 from activity_core.ports.context_source import SourceRequest
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Mapping[str, object]]]

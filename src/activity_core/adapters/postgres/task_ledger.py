@@ -9,10 +9,10 @@ from psycopg.rows import DictRow
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import json_text, prose
-from activity_core.core.announcement import Announcement
 from activity_core.core.errors import NotFoundError
-from activity_core.core.task import FINAL, TaskInstance, TaskResult, TaskStatus
-from activity_core.core.task_spec import TaskKind
+from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.task_ledger import TaskState
 
 _COLUMNS = """

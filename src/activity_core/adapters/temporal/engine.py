@@ -8,7 +8,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activity_core.adapters.temporal.client import unavailable
-from activity_core.core.run import Execution
+from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
 from activity_core.workflows.messages import RUN_ACTIVITY, TASKS_CHANGED, RunRequest
 

@@ -29,8 +29,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from activity_core.adapters.temporal.client import unavailable
 from activity_core.adapters.temporal.engine import TASK_TIMEOUT
 from activity_core.core import ids
+from activity_core.core.definition.wall_calendar import CalendarSpec, Range
 from activity_core.core.schedule import ScheduleSpec
-from activity_core.core.wall_calendar import CalendarSpec, Range
 from activity_core.ports.scheduler import ExistingSchedule, WantedSchedule
 from activity_core.workflows.messages import RUN_ACTIVITY, RunRequest
 

@@ -6,8 +6,8 @@ from pydantic import BaseModel
 
 from activity_core.api.shapes.base import Shape
 from activity_core.core.decision import Outcome
-from activity_core.core.run import RunStatus
-from activity_core.core.task import TaskStatus
+from activity_core.core.run.run import RunStatus
+from activity_core.core.run.task import TaskStatus
 
 
 class EventRef(Shape):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import nats
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 EVENTS_SUBJECT = "activity-core.>"
@@ -15,7 +16,7 @@ EVENTS_SUBJECT = "activity-core.>"
 class Listener:
     """Every event of ours seen so far, in order of arrival."""
 
-    def __init__(self, client: nats.NATS) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
         self.seen: list[dict[str, Any]] = []
 

@@ -1,0 +1,137 @@
+"""The Activity Definition: trigger + context + rules + task templates, as teams write it.
+
+Comes from `definition_file` (YAML or JSON) or from the store, goes to `matching` (which events),
+`schedule` (which slots), `context` and `rules` (what follows).
+"""
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, StrictBool, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from activity_core.core.definition.model import Expression, Model, Name, Slug, Text
+from activity_core.core.definition.source import ContextSourceConfig
+from activity_core.core.definition.task_template import TaskTemplate
+from activity_core.core.definition.trigger import TriggerSet
+from activity_core.core.jsontext import canonical_json
+
+RESERVED_NAMES = frozenset({"event", "context", "config", "run", "input", "slot"})
+"""Variables that every expression sees; `as` may not hide them."""
+
+
+class Rule(Model):
+    """When `when` holds (for each item of `for_each`, if given), its tasks follow."""
+
+    id: Slug
+    for_each: Expression | None = None
+    as_: Name | None = Field(default=None, alias="as")
+    when: Expression = "true"
+    tasks: Annotated[tuple[TaskTemplate, ...], Field(min_length=1, max_length=50)]
+
+    @model_validator(mode="after")
+    def _loop_is_whole(self) -> "Rule":
+        if (self.for_each is None) != (self.as_ is None):
+            raise PydanticCustomError("loop", "`for_each` and `as` belong together")
+        if self.as_ in RESERVED_NAMES:
+            raise PydanticCustomError("loop", "`as: {name}` is a reserved name", {"name": self.as_})
+        return self
+
+    @field_validator("tasks")
+    @classmethod
+    def _is_a_dag(cls, tasks: tuple[TaskTemplate, ...]) -> tuple[TaskTemplate, ...]:
+        _unique("task", [task.id for task in tasks])
+        known = {task.id for task in tasks}
+        for task in tasks:
+            for need in task.needs:
+                if need not in known:
+                    raise PydanticCustomError(
+                        "needs",
+                        "task `{task}` needs `{need}`, which is no task of this rule",
+                        {"task": task.id, "need": need},
+                    )
+        try:
+            TopologicalSorter({task.id: task.needs for task in tasks}).prepare()
+        except CycleError as error:
+            raise PydanticCustomError(
+                "needs", "tasks wait for each other: {cycle}", {"cycle": " -> ".join(error.args[1])}
+            ) from error
+        return tasks
+
+    def waits_for(self, task: TaskTemplate) -> bool:
+        """Whether a run stays open until that human task is done: it says so, or is needed."""
+        waits = task.human_ is not None and task.human_.wait
+        return waits or any(task.id in other.needs for other in self.tasks)
+
+
+class ActivityDefinition(Model):
+    """One entry of the registry. Immutable once published as a version."""
+
+    model_config = ConfigDict(ignored_types=(cached_property,))
+    not_built_yet: ClassVar[frozenset[str]] = frozenset({"lifecycle", "correlation", "concurrency"})
+
+    kind: Literal["definition"] = "definition"
+    id: Slug
+    title: Text | None = None
+    description: Annotated[str, Field(max_length=20_000)] = ""
+    owner: Text | None = None
+    labels: dict[str, str] = Field(default_factory=dict, max_length=50)
+    enabled: StrictBool = True
+    trigger: TriggerSet
+    context: dict[Name, ContextSourceConfig] = Field(default_factory=dict, max_length=50)
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=100)]
+
+    @field_validator("rules")
+    @classmethod
+    def _rule_ids_differ(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        _unique("rule", [rule.id for rule in rules])
+        return rules
+
+    def document(self) -> dict[str, Any]:
+        """The definition as JSON, defaults left out: what is stored and published."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical document: equal digests need no new version."""
+        return sha256(canonical_json(self.document())).digest()
+
+    def remote_sources(self, local_connections: Collection[str]) -> tuple[str, ...]:
+        """Names of the sources that need a Temporal activity of their own."""
+        return tuple(
+            name
+            for name, source in self.context.items()
+            if source.kind in {"http", "python"}
+            or (source.sql_ is not None and source.sql_.connection not in local_connections)
+        )
+
+    @property
+    def connections(self) -> frozenset[str]:
+        """Ids of all connections that its sources and tasks name."""
+        sources = [source.sql_ or source.http_ for source in self.context.values()]
+        tasks = [task.http_ for rule in self.rules for task in rule.tasks]
+        return frozenset(part.connection for part in (*sources, *tasks) if part and part.connection)
+
+    def is_fused(self, local_connections: Collection[str]) -> bool:
+        """Whether a run of it is one local activity: local sources, nothing to wait for."""
+        return not self.remote_sources(local_connections) and all(
+            task.kind == "emit" or (task.human_ is not None and not rule.waits_for(task))
+            for rule in self.rules
+            for task in rule.tasks
+        )
+
+
+def definition_from_document(document: Mapping[str, Any]) -> ActivityDefinition:
+    """A stored document back as a definition; stored documents were valid when published."""
+    return ActivityDefinition.model_validate(document)
+
+
+def _unique(noun: str, ids: list[str]) -> None:
+    for name in ids:
+        if ids.count(name) > 1:
+            raise PydanticCustomError(
+                "duplicate", "two {noun}s are called `{name}`", {"noun": noun, "name": name}
+            )

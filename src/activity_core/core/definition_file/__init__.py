@@ -1,0 +1,1 @@
+"""Definition files: YAML or JSON in (`parse`), checked models out, every mistake with its place."""

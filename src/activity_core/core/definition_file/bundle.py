@@ -1,0 +1,86 @@
+"""Bundles: what one or several files define, and where in them it stands.
+
+Made by `definition_file`, applied as one set by the registry, whose later checks (CEL, connections)
+ask the bundle for the place of what they find.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition_file.yaml_tree import Node, path_text
+from activity_core.core.errors import InvalidDefinitionError, Issue
+
+MAX_ISSUES: Final = 100
+"""Issues that are reported at once; whoever has more reads the first ones first anyway."""
+
+Part = ActivityDefinition | Connection
+Key = tuple[str, str]
+"""Kind and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file; `prefix` is its own path in the text (JSON arrays)."""
+
+    file: str
+    node: Node
+    prefix: tuple[int, ...] = ()
+
+    def issue(self, path: Sequence[str | int], message: str) -> Issue:
+        """Something wrong at a path, or at the innermost place on the way to it that is there."""
+        place = self.node.at(path).place
+        where = path_text((*self.prefix, *path))
+        return Issue(self.file, place.line, place.column, where, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What one or several files define; `documents` say where, for parts read from files."""
+
+    definitions: tuple[ActivityDefinition, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    documents: Mapping[Key, Document] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Everything in it."""
+        return self.definitions + self.connections
+
+    def issue(self, part: Part, path: Sequence[str | int], message: str) -> Issue:
+        """Something found wrong later with a part, at its place; `path` in keys of the file."""
+        document = self.documents.get((part.kind, part.id))
+        if document is None:  # built by a program, not read from a file
+            return Issue(f"{part.kind} {part.id}", 1, 1, path_text(path), message)
+        return document.issue(path, message)
+
+
+def merge(bundles: Iterable[Bundle]) -> Bundle:
+    """One bundle of several.
+
+    Raises:
+        InvalidDefinitionError: an id is used twice.
+    """
+    parts: dict[Key, Part] = {}
+    documents: dict[Key, Document] = {}
+    issues = []
+    for bundle in bundles:
+        for part in bundle.parts:
+            key: Key = (part.kind, part.id)
+            if key in parts:
+                first = Bundle(documents=documents).issue(parts[key], ["id"], "")
+                message = f"{part.kind} `{part.id}` is there already, {first.file}:{first.line}"
+                issues.append(bundle.issue(part, ["id"], message))
+            else:
+                parts[key] = part
+                if key in bundle.documents:
+                    documents[key] = bundle.documents[key]
+    if issues:
+        raise InvalidDefinitionError(issues[:MAX_ISSUES])
+    return Bundle(
+        tuple(part for part in parts.values() if isinstance(part, ActivityDefinition)),
+        tuple(part for part in parts.values() if isinstance(part, Connection)),
+        documents,
+    )

@@ -1,0 +1,137 @@
+"""What pydantic finds wrong with a document, said in plain words and at its place in the file.
+
+In: the document's `Node`, its model, a `ValidationError`. Out: `Issue`s, for `definition_file`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin
+
+from pydantic import JsonValue, ValidationError
+from pydantic_core import ErrorDetails
+
+from activity_core.core.definition.connection import REFERENCE
+from activity_core.core.definition.model import NAME, SLUG, Model
+from activity_core.core.definition_file.yaml_tree import Node, Place, path_text
+from activity_core.core.errors import Issue
+
+_SHOWN = 60
+_EXPECTED = {
+    "string_type": "text (put it in quotes)",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "model_type": "keys with values",
+    "dict_type": "keys with values",
+    "tuple_type": "a list",
+}
+_SPELLINGS = {
+    SLUG: "at most 64 lower-case letters, digits and hyphens",
+    NAME: "at most 63 lower-case letters, digits and underscores",
+}
+
+
+def issues_of(
+    error: ValidationError, model: type[Model], document: Node, *, file: str, prefix: Sequence[int]
+) -> list[Issue]:
+    """One issue per error; `prefix` is the document's own path in the text (JSON arrays)."""
+    found = []
+    for details in error.errors(include_url=False):
+        if _only_follows(details):
+            continue
+        path = [step for step in details["loc"] if step != "[key]"]
+        is_key = details["type"] == "extra_forbidden" or len(path) < len(details["loc"])
+        place = _place(document, path, is_key=is_key)
+        where = path_text([*prefix, *path])
+        found.append(Issue(file, place.line, place.column, where, _message(details, model)))
+    return found
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?`, or nothing."""
+    close = get_close_matches(word[:_SHOWN].lower(), sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def shown(value: JsonValue) -> str:
+    """A value as it can stand in a line of text."""
+    if isinstance(value, dict):
+        return "keys with values"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if value is None:
+        return "nothing"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}`"
+
+
+def _only_follows(details: ErrorDetails) -> bool:
+    """A list counts as empty when its items are wrong, which is said of the items already."""
+    return details["type"] == "too_short" and bool(details["input"])
+
+
+def _place(document: Node, path: Sequence[str | int], *, is_key: bool) -> Place:
+    parent = document.at(path[:-1])
+    if is_key and path and path[-1] in parent.keys:
+        return parent.keys[str(path[-1])]
+    return document.at(path).place
+
+
+def _message(details: ErrorDetails, model: type[Model]) -> str:
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(str(details["loc"][-1]), _model_at(model, details["loc"][:-1]))
+    if kind == "string_pattern_mismatch" and details["ctx"]["pattern"] == REFERENCE:
+        return "expected env:NAME or file:/path, never the secret itself"  # nor its echo
+    expected = _EXPECTED.get(kind) or _expected(kind, details.get("ctx", {}))
+    if expected:
+        return f"expected {expected}, found {shown(details['input'])}"
+    if kind == "value_error":
+        return str(details["ctx"]["error"])
+    if kind == "missing":
+        return "the key is missing"
+    return details["msg"][:1].lower() + details["msg"][1:]
+
+
+def _expected(kind: str, context: Mapping[str, Any]) -> str:
+    if kind == "literal_error":
+        return str(context["expected"])
+    if kind == "string_pattern_mismatch":
+        return _SPELLINGS.get(context["pattern"]) or f"text like {context['pattern']}"
+    if kind == "too_short":
+        return f"at least {context['min_length']} of them"
+    return ""
+
+
+def _unknown_key(key: str, model: type[Model] | None) -> str:
+    if model is None:
+        return f"unknown key `{key:.60}`"
+    if key in model.not_built_yet:
+        return f"`{key}` is a known key whose feature is not built yet; remove it"
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    hint = did_you_mean(key, known) or f"; known are {', '.join(known)}"
+    return f"unknown key `{key:.60}`{hint}"
+
+
+def _model_at(model: type[Model], path: Sequence[str | int]) -> type[Model] | None:
+    """The model that reads the mapping at a path."""
+    annotation: Any = model
+    for step in path:
+        annotation = _plain(annotation)
+        if isinstance(annotation, type) and issubclass(annotation, Model):
+            fields = {f.alias or name: f.annotation for name, f in annotation.model_fields.items()}
+            annotation = fields.get(str(step))
+        elif get_origin(annotation) in (dict, tuple):
+            annotation = get_args(annotation)[0 if get_origin(annotation) is tuple else 1]
+        else:
+            return None
+    annotation = _plain(annotation)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Model) else None
+
+
+def _plain(annotation: Any) -> Any:
+    """Without `Annotated` and `| None`."""
+    while get_args(annotation) and get_origin(annotation) not in (dict, tuple):
+        annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
+    return annotation

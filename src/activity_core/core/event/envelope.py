@@ -1,0 +1,223 @@
+"""EventEnvelope: an incoming or outgoing fact, a CloudEvent 1.0.
+
+In: JSON values in CloudEvents' or the plain spelling (`from_json`, the only door for what comes
+from outside). Out: one structured spelling (`to_json`, `to_bytes`), the digest that tells a
+redelivery from another event under the same id, and what CEL sees (`for_conditions`).
+
+A frozen dataclass, not a model: its checks and the published JSON Schema are one table
+(event_attributes), and both spellings and the extensions are sorted out before anything is built.
+"""
+
+import base64
+import difflib
+import hashlib
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+from activity_core.core.errors import InvalidEventError
+from activity_core.core.event.attributes import (
+    ATTRIBUTES,
+    ENVELOPE_SCHEMA_ID,
+    EXTENSION_NAME,
+    MAX_ATTRIBUTE_LENGTH,
+    REQUIRED,
+    checked_extension,
+    envelope_json_schema,
+)
+from activity_core.core.event.spelling import PLAIN_NAMES, in_cloudevents_spelling
+from activity_core.core.jsontext import JsonValue, canonical_json
+
+__all__ = ["ENVELOPE_SCHEMA_ID", "MAX_ATTRIBUTE_LENGTH", "EventEnvelope", "envelope_json_schema"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventEnvelope:
+    """One event, identified by (`source`, `id`); attribute names are CloudEvents', verbatim.
+
+    Attributes:
+        time: aware, in UTC, to the microsecond.
+        data: any JSON; None also when `data_base64` holds binary data instead.
+        data_base64: base64 text (RFC 4648, padded).
+        extensions: lowercase names of letters and digits; no attribute of the standard's core.
+    """
+
+    id: str
+    source: str
+    type: str
+    specversion: str = "1.0"
+    subject: str | None = None
+    time: datetime | None = None
+    datacontenttype: str | None = None
+    dataschema: str | None = None
+    data: JsonValue = None
+    data_base64: str | None = None
+    extensions: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, value: JsonValue, *, default_id: str | None = None) -> Self:
+        """Check and normalise one event; attributes that are null count as absent.
+
+        Each context attribute is bounded to MAX_ATTRIBUTE_LENGTH characters, without controls.
+
+        Args:
+            value: a structured CloudEvent, or its plain spelling (event_spelling), or a mixture.
+            default_id: the id of an event that has none.
+
+        Raises:
+            InvalidEventError: naming the attribute that is wrong, missing or unknown.
+        """
+        if not isinstance(value, dict):
+            raise InvalidEventError("an event must be a JSON object")
+        attributes, extensions, data = _sorted_out(in_cloudevents_spelling(value))
+        if default_id is not None:
+            attributes.setdefault("id", ATTRIBUTES["id"].checked(default_id))
+        for name in REQUIRED:
+            if name not in attributes:
+                raise _missing(name, value)
+        if data is not None and "data_base64" in attributes:
+            raise InvalidEventError("data and data_base64 are both given: give only one")
+        time = attributes.pop("time", None)
+        return cls(
+            **attributes,
+            time=None if time is None else _instant(time),
+            data=data,
+            extensions=extensions,
+        )
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The structured CloudEvent: what is None left out, extensions beside the others."""
+        result: dict[str, JsonValue] = {
+            "specversion": self.specversion,
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            **self.extensions,
+        }
+        optional: dict[str, JsonValue] = {
+            "subject": self.subject,
+            "time": _rfc3339(self.time),
+            "datacontenttype": self.datacontenttype,
+            "dataschema": self.dataschema,
+            "data": self.data,
+            "data_base64": self.data_base64,
+        }
+        result.update((name, item) for name, item in optional.items() if item is not None)
+        return result
+
+    def to_bytes(self) -> bytes:
+        """The structured CloudEvent as canonical JSON text."""
+        return canonical_json(self.to_json())
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes of SHA-256 over what makes the body; computed anew each time.
+
+        That is type, subject, datacontenttype, dataschema and data. Not time and not extensions:
+        a sender's retry may be stamped anew or carry another trace, and is still a redelivery.
+        """
+        body: list[JsonValue] = [
+            self.type,
+            self.subject,
+            self.datacontenttype,
+            self.dataschema,
+            self.data,
+            self.data_base64,
+        ]
+        return hashlib.sha256(canonical_json(body)).digest()
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context that it came with, as it was sent."""
+        value = self.extensions.get("traceparent")
+        return value if isinstance(value, str) else None
+
+    @property
+    def causation_depth(self) -> int:
+        """How many events of our own led to it; 0 for one from outside."""
+        text = str(self.extensions.get("causationdepth", 0))  # headers carry it as text
+        return int(text) if text.isascii() and text.isdigit() else 0
+
+    def for_conditions(self) -> dict[str, JsonValue]:
+        """What CEL sees as `event`: every attribute, extensions included, and `data`.
+
+        Absent optional attributes are empty strings, so that a filter on them does not err.
+        """
+        return {
+            **self.extensions,
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "specversion": self.specversion,
+            "subject": self.subject or "",
+            "time": _rfc3339(self.time) or "",
+            "datacontenttype": self.datacontenttype or "",
+            "dataschema": self.dataschema or "",
+            "data": self.data,
+            "data_base64": self.data_base64 or "",
+        }
+
+
+def _sorted_out(
+    value: Mapping[str, JsonValue],
+) -> tuple[dict[str, str], dict[str, str | int | bool], JsonValue]:
+    """Attributes (with data_base64), extensions and data, each checked by itself."""
+    attributes: dict[str, str] = {}
+    extensions: dict[str, str | int | bool] = {}
+    for name, item in value.items():
+        if item is None or name == "data":
+            continue
+        if (attribute := ATTRIBUTES.get(name)) is not None:
+            attributes[name] = attribute.checked(item)
+        elif EXTENSION_NAME.fullmatch(name):
+            extensions[name] = checked_extension(name, item)
+        elif name == "data_base64":
+            attributes[name] = _base64(item)
+        else:
+            raise _unknown(name)
+    return attributes, extensions, value.get("data")
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text.upper())
+        return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # no such day or hour, or a year beyond 1..9999 in UTC
+        raise InvalidEventError(f"time must be {ATTRIBUTES['time'].must}") from None
+
+
+def _rfc3339(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(UTC).isoformat()[: -len("+00:00")] + "Z"
+
+
+def _base64(value: JsonValue) -> str:
+    try:
+        if isinstance(value, str):
+            return base64.b64encode(base64.b64decode(value, validate=True)).decode()
+    except ValueError:
+        pass
+    raise InvalidEventError("data_base64 must be base64 text (RFC 4648)")
+
+
+def _unknown(name: str) -> InvalidEventError:
+    close = _closest(name, (*ATTRIBUTES, *PLAIN_NAMES, "data", "data_base64"))
+    return InvalidEventError(
+        f"{name[:MAX_ATTRIBUTE_LENGTH]!r} is neither an attribute nor a valid name of an extension",
+        hint=f"did you mean {close}?" if close else "extension names are of a-z and 0-9",
+    )
+
+
+def _missing(name: str, value: Iterable[str]) -> InvalidEventError:
+    others = (key for key in value if key not in ATTRIBUTES)
+    close = _closest(name, itertools.islice(others, 20))  # comparing is slow, an object may be huge
+    return InvalidEventError(
+        f"{name} is missing", hint=f"is {close!r} meant to be {name}?" if close else ""
+    )
+
+
+def _closest(name: str, names: Iterable[str]) -> str | None:
+    by_folded = {known.lower().replace("-", "_"): known for known in names}
+    folded = name[:MAX_ATTRIBUTE_LENGTH].lower().replace("-", "_")
+    return by_folded.get(next(iter(difflib.get_close_matches(folded, by_folded, n=1)), ""))

@@ -1,0 +1,1 @@
+"""Expressions: CEL (`condition`), `${…}` in JSON (`template`), loops over items (`rows`), SQL binds."""

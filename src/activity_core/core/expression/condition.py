@@ -1,0 +1,159 @@
+"""Conditions: CEL, compiled once and evaluated often.
+
+In: texts from definitions (`compile_expression`) and the values that they see (`Bindings`, made
+once for several evaluations: conversion to CEL costs more than evaluation). Out: plain JSON.
+
+Everything that cel-cpp does differently from what the rest of this system needs is dealt with
+here: errors that come back as values, strings cut at U+0000, results that JSON cannot say. Numbers
+compare across int and double (`5 == 5.0`); arithmetic needs `double(…)` or `int(…)`. One evaluation
+makes at most 10 000 iterations; the order of a map's keys is not defined.
+"""
+
+import base64
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_math, ext_strings
+
+from activity_core.core.errors import ExpressionError
+from activity_core.core.expression.message import compile_error, evaluation_error
+from activity_core.core.jsontext import JsonValue
+
+_EXTENSIONS = (ext_strings.ExtStrings(), ext_math.ExtMath())
+_ANYTHING = cel.NewEnv()
+_NUL = "\x00"
+_STAND_IN = "\ufffd"
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+
+
+class Bindings:
+    """Values by variable name, ready for CEL; they must not change while it is in use.
+
+    U+0000 becomes U+FFFD: CEL would end the string there, and `admin` + U+0000 equal `admin`.
+
+    Raises:
+        ExpressionError: the values nest too deeply.
+    """
+
+    __slots__ = ("activation",)
+
+    def __init__(self, values: Mapping[str, JsonValue]) -> None:
+        try:
+            # The quickest search through all strings; a backslash in the data costs a copy.
+            clean = without_nul(values) if r"\x00" in repr(values) else values
+        except RecursionError:
+            raise ExpressionError("the values nest too deeply") from None
+        self.activation = _ANYTHING.Activation(clean)
+
+
+Values = Mapping[str, JsonValue] | Bindings
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled expression; `result_type` is CEL's name of it, like BOOL or LIST<DYN>."""
+
+    text: str
+    result_type: str
+    _compiled: Any
+
+    def evaluate(self, values: Values) -> JsonValue:
+        """The result as JSON: timestamps in RFC 3339, durations as `90s`, bytes in base64.
+
+        Raises:
+            ExpressionError: it failed on these values, or gave what JSON cannot say.
+        """
+        result = self._run(values)
+        plain = result.plain_value()
+        # Strings first: an error comes back as one.
+        if type(plain) is str and result.type() == cel.Type.ERROR:
+            raise evaluation_error(plain, self.text)
+        return plain_json(plain)
+
+    def holds(self, values: Values) -> bool:
+        """Whether it is true; any result but true and false is an ExpressionError."""
+        result = self._run(values)
+        value = result.value()
+        if value is True or value is False:
+            return value
+        if result.type() == cel.Type.ERROR:
+            raise evaluation_error(value, self.text)
+        raise ExpressionError(f"must be true or false, is {result.type().name()}")
+
+    def _run(self, values: Values) -> Any:
+        bindings = values if isinstance(values, Bindings) else Bindings(values)
+        try:
+            return self._compiled.eval(bindings.activation)
+        except (RuntimeError, MemoryError) as error:
+            raise evaluation_error(str(error), self.text) from None
+
+
+@lru_cache(maxsize=16_384)  # about 10 KB each
+def compile_expression(text: str, *, variables: frozenset[str]) -> Program:
+    """Compile and type-check CEL; every variable may hold any JSON.
+
+    Raises:
+        ExpressionError: what is wrong and where (line:column, from 1), perhaps what was meant.
+    """
+    try:
+        compiled = _environment(variables).compile(text)
+    except RuntimeError as error:
+        raise compile_error(str(error), text, variables) from None
+    return Program(text, compiled.return_type().name(), compiled)
+
+
+@lru_cache(maxsize=1_024)
+def _environment(variables: frozenset[str]) -> Any:
+    return cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN), extensions=_EXTENSIONS)
+
+
+def without_nul(value: Any) -> Any:
+    """A copy with U+FFFD wherever a string or key has U+0000."""
+    if isinstance(value, str):
+        return value.replace(_NUL, _STAND_IN)
+    if isinstance(value, Mapping):
+        return {without_nul(key): without_nul(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    return value
+
+
+def rfc3339(instant: datetime) -> str:
+    """UTC with `Z`, fractions only when there are any: `2026-11-21T09:00:00Z`."""
+    return instant.astimezone(UTC).isoformat()[: -len("+00:00")] + "Z"
+
+
+def plain_json(value: Any) -> JsonValue:  # noqa: PLR0911 - one line per type
+    """What CEL gave, as JSON.
+
+    Raises:
+        ExpressionError: a type, NaN or an infinity.
+    """
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case list():
+            return [item if type(item) in _AS_IT_IS else plain_json(item) for item in value]
+        case dict():
+            return {
+                key if type(key) is str else str(key).lower(): (
+                    item if type(item) in _AS_IT_IS else plain_json(item)
+                )
+                for key, item in value.items()
+            }
+        case bytes() | bytearray():
+            return base64.b64encode(value).decode()
+        case datetime():
+            return rfc3339(value)
+        case timedelta():
+            return re.sub(r"\.?0+$", "", f"{value.total_seconds():.6f}") + "s"
+        case _:
+            raise ExpressionError(f"the result {str(value)[:40]} cannot be said in JSON")

@@ -1,0 +1,124 @@
+"""Context: what was known when a run decided.
+
+In: the occurrence and the answers of the sources. Out: what the pure sources answer
+(`local_context`) and the snapshot that is kept with the run, with its hash (`take_snapshot`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.source import ContextSourceConfig
+from activity_core.core.errors import (
+    ContextUnavailableError,
+    ExpressionError,
+    LimitExceededError,
+)
+from activity_core.core.expression.condition import Bindings, compile_expression
+from activity_core.core.expression.message import did_you_mean
+from activity_core.core.jsontext import JsonValue, canonical_json
+from activity_core.core.rules.occurrence import Occurrence
+
+MAX_SNAPSHOT_BYTES = 1_048_576
+EVENT_SOURCE_VARIABLES = frozenset({"event", "input", "slot", "config"})
+"""What a source of kind `event` sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSnapshot:
+    """`body` is the document as canonical JSON, `hash` its SHA-256 in hex."""
+
+    document: dict[str, JsonValue]
+    body: bytes
+    hash: str
+
+
+def take_snapshot(
+    occurrence: Occurrence,
+    run: Mapping[str, JsonValue],
+    config: Mapping[str, JsonValue],
+    context: Mapping[str, JsonValue],
+    max_bytes: int = MAX_SNAPSHOT_BYTES,
+) -> ContextSnapshot:
+    """Everything that rules see, but the event only by its source and id.
+
+    Args:
+        occurrence: what the run is for.
+        run: its id, definition_id and version.
+        config: the deployment's map.
+        context: the answers of the sources by name.
+        max_bytes: how long the body may be.
+
+    Raises:
+        LimitExceededError: it is longer, or nested too deeply.
+        ContextUnavailableError: an answer holds what JSON cannot say.
+    """
+    event = occurrence.event
+    document: dict[str, JsonValue] = {
+        "run": dict(run),
+        "trigger": occurrence.trigger.value,
+        "event": None if event is None else {"source": event.source, "id": event.id},
+        "slot": occurrence.variables()["slot"] or None,
+        "input": occurrence.input,
+        "config": dict(config),
+        "context": dict(context),
+    }
+    try:
+        body = canonical_json(document)
+    except RecursionError:
+        raise LimitExceededError("the context is nested too deeply") from None
+    except ValueError as error:
+        raise ContextUnavailableError(f"the context cannot be said in JSON: {error}") from None
+    if len(body) > max_bytes:
+        raise LimitExceededError(
+            f"the context has {len(body)} bytes, over the limit of {max_bytes}",
+            hint=f"the largest source is {_largest(context)}: select less",
+        )
+    return ContextSnapshot(document, body, sha256(body).hexdigest())
+
+
+def local_context(
+    definition: ActivityDefinition, occurrence: Occurrence, config: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """The answers of the sources of kind `static`, `event` and `config`, by name.
+
+    Raises:
+        ContextUnavailableError: `config` has no such key.
+        ExpressionError: an `event` expression fails on this occurrence.
+    """
+    pure = {
+        name: source
+        for name, source in definition.context.items()
+        if source.kind in {"static", "event", "config"}
+    }
+    if not pure:
+        return {}
+    bindings = Bindings({**occurrence.variables(), "config": dict(config)})
+    return {name: _answer(name, source, bindings, config) for name, source in pure.items()}
+
+
+def _answer(
+    name: str, source: ContextSourceConfig, bindings: Bindings, config: Mapping[str, JsonValue]
+) -> JsonValue:
+    if source.event_ is not None:
+        try:
+            program = compile_expression(source.event_, variables=EVENT_SOURCE_VARIABLES)
+            return program.evaluate(bindings)
+        except ExpressionError as error:
+            error.subject = f"source {name}"
+            raise
+    if source.config_ is None:
+        answer: JsonValue = source.static_
+        return answer
+    if source.config_ not in config:
+        raise ContextUnavailableError(
+            f"the deployment's config has no key {source.config_}",
+            subject=f"source {name}",
+            hint=did_you_mean(source.config_, config),
+        )
+    return config[source.config_]
+
+
+def _largest(context: Mapping[str, JsonValue]) -> str:
+    return max(context, key=lambda name: len(canonical_json(context[name])), default="the input")

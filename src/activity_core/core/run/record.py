@@ -1,0 +1,117 @@
+"""What a run decided, as one record to be written.
+
+In: a claimed run, its definition and the context it gathered. Out: a `RunRecord` with its tasks
+and announcements. An emit task that needs nothing but emit tasks is done with the recording
+itself: its event is among the announcements.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.errors import (
+    ActivityCoreError,
+    ContextUnavailableError,
+    ExpressionError,
+    LimitExceededError,
+)
+from activity_core.core.expression.message import shorten
+from activity_core.core.jsontext import JsonValue, canonical_json
+from activity_core.core.rules.context import ContextSnapshot, take_snapshot
+from activity_core.core.rules.decide import decide
+from activity_core.core.rules.task_spec import TaskKind, TaskSpec
+from activity_core.core.run.announcing import RunVoice
+from activity_core.core.run.run import ClaimedRun, RunFailure, RunRecord, RunStatus
+from activity_core.core.run.task import NewTask, TaskStatus
+from activity_core.core.run.task_steps import steps_of
+
+EXPECTED = (ExpressionError, LimitExceededError, ContextUnavailableError)
+"""Errors of `decided`: of the definition or of its data, never of ours."""
+
+
+def run_variables(run: ClaimedRun) -> dict[str, JsonValue]:
+    """What expressions see as `run`."""
+    return {"id": run.run_id, "definition_id": run.definition_id}
+
+
+def decided(
+    voice: RunVoice,
+    definition: ActivityDefinition,
+    context: Mapping[str, JsonValue],
+    config: Mapping[str, JsonValue],
+) -> RunRecord:
+    """Take the snapshot and decide; what fails on this input is a failed run."""
+    run, snapshot = voice.run, None
+    try:
+        about_run = run_variables(run) | {"version": run.version}
+        snapshot = take_snapshot(run.occurrence, about_run, config, context)
+        found = decide(definition, run.occurrence, run.run_id, context, config)
+    except EXPECTED as error:
+        return failed(voice, failure_of(error), snapshot)
+    tasks = new_tasks(found.tasks, voice.origin.at)
+    is_open = bool(steps_of(tasks))
+    announcements = [voice.started()]
+    for task in tasks:
+        announcements.append(voice.task_created(task))
+        if task.status is TaskStatus.COMPLETED:
+            announcements += voice.emitted(task.spec)
+    if not is_open:
+        announcements.append(voice.ended(RunStatus.COMPLETED))
+    return RunRecord(
+        run.run_id,
+        RunStatus.RUNNING if is_open else RunStatus.COMPLETED,
+        snapshot.body,
+        snapshot.hash,
+        rules=found.rules,
+        tasks=tasks,
+        announcements=announcements,
+    )
+
+
+def failed(
+    voice: RunVoice, failure: RunFailure, snapshot: ContextSnapshot | None = None
+) -> RunRecord:
+    """The record of a run that could not decide; without a snapshot it names only itself."""
+    bare = canonical_json({"run": run_variables(voice.run)})
+    return RunRecord(
+        voice.run.run_id,
+        RunStatus.FAILED,
+        snapshot.body if snapshot else bare,
+        snapshot.hash if snapshot else sha256(bare).hexdigest(),
+        failure=failure,
+        announcements=[voice.started(), voice.ended(RunStatus.FAILED, failure)],
+    )
+
+
+def failure_of(error: Exception) -> RunFailure:
+    """Stable code and one printable line."""
+    code = error.code if isinstance(error, ActivityCoreError) else ActivityCoreError.code
+    text = str(error) if isinstance(error, ActivityCoreError) else repr(error)
+    return RunFailure(code, shorten(text, 1_000))
+
+
+def new_tasks(specs: Sequence[TaskSpec], at: datetime) -> list[NewTask]:
+    """The rows to write, what is completed by writing them first and in the order it happens."""
+    done = _done_at_once(specs)
+    others = [spec for spec in specs if spec.task_id not in done]
+    return [
+        *(NewTask(spec, TaskStatus.COMPLETED) for spec in done.values()),
+        *(
+            NewTask(
+                spec,
+                TaskStatus.READY if done.keys() >= set(spec.needs) else TaskStatus.PENDING,
+                due_at=at + spec.due_after if spec.due_after else None,
+            )
+            for spec in others
+        ),
+    ]
+
+
+def _done_at_once(specs: Sequence[TaskSpec]) -> dict[str, TaskSpec]:
+    done: dict[str, TaskSpec] = {}
+    waiting = [spec for spec in specs if spec.kind is TaskKind.EMIT]
+    while ready := [spec for spec in waiting if done.keys() >= set(spec.needs)]:
+        done |= {spec.task_id: spec for spec in ready}
+        waiting = [spec for spec in waiting if spec.task_id not in done]
+    return done

@@ -1,0 +1,94 @@
+"""Runs: one execution of one definition version for one occurrence.
+
+Written pending by the router, composed into executions by the starter, carried out and recorded
+by the runner, closed by the workflow or the auditor.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from activity_core.core.jsontext import JsonValue
+from activity_core.core.rules.decide import RuleTrace
+from activity_core.core.rules.occurrence import Occurrence
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.task import NewTask
+
+
+class RunStatus(StrEnum):
+    """Where a run stands; the last four are final (an operator's retry reopens `failed`)."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    COMPENSATED = "compensated"
+
+
+OPEN = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRun:
+    """A decided run that no execution carries out yet. `attempt` counts from 1."""
+
+    run_id: str
+    definition_id: str
+    version: int
+    occurrence_key: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One Temporal workflow and the committed runs that it carries out."""
+
+    execution_id: str
+    workflow_id: str
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """Why a run failed: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run as its execution finds it, locked for recording.
+
+    Attributes:
+        recorded: its tasks are written; only what is left of them may still be done.
+        gathered: what its remote sources answered so far, by source name.
+    """
+
+    run_id: str
+    definition_id: str
+    version: int
+    occurrence: Occurrence
+    attempt: int
+    status: RunStatus
+    recorded: bool
+    gathered: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run decided, to be written in one transaction with its announcements.
+
+    `status` is `completed` (nothing left to do), `running` (tasks are to be performed or waited
+    for) or `failed` (with `failure`, and no tasks).
+    """
+
+    run_id: str
+    status: RunStatus
+    snapshot: bytes
+    context_hash: str
+    rules: Sequence[RuleTrace] = ()
+    tasks: Sequence[NewTask] = ()
+    failure: RunFailure | None = None
+    announcements: Sequence[Announcement] = ()

@@ -74,8 +74,8 @@ def _listener(port: int) -> str:
     """`nats-server (pid 4711)`, or empty where the system does not tell."""
     try:
         for connection in psutil.net_connections("tcp"):
-            listening = connection.status == psutil.CONN_LISTEN and connection.laddr
-            if listening and connection.laddr.port == port and connection.pid:
+            at = connection.laddr.port if connection.laddr else None
+            if connection.status == psutil.CONN_LISTEN and at == port and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass

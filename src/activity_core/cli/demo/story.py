@@ -151,7 +151,7 @@ class Story:
     def _heard(self, run: Json) -> list[str]:
         """What the listener read from NATS about the run, by type."""
         types = Counter(event["type"] for event in self._listener.of_run(str(run["run_id"])))
-        return [f"read back from NATS: {count} × {type_}" for type_, count in sorted(types.items())]
+        return [f"read back from NATS: {count} {type_}" for type_, count in sorted(types.items())]
 
     async def _completed_slot(self) -> Json | None:
         runs = await self._list("/v1/runs", definition_id="heartbeat", status="completed")

@@ -1,1 +1,1 @@
-"""Events: the envelope that travels (`envelope`), how it is spelled and checked, and its bindings."""
+"""Events: the envelope, how its attributes are spelled and checked, and its bindings."""

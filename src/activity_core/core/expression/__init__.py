@@ -1,1 +1,1 @@
-"""Expressions: CEL (`condition`), `${…}` in JSON (`template`), loops over items (`rows`), SQL binds."""
+"""Expressions: CEL conditions, `${…}` templates in JSON, loops over items, binds of SQL."""

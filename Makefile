@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 LOCK := requirements/dev.txt
 
-.PHONY: setup demo dev test check bench format lock clean
+.PHONY: setup demo dev test test-long check bench format lock clean
 
 setup: .venv/.locked
 
@@ -28,6 +28,10 @@ dev: setup
 
 test: check
 	@$(BIN)/pytest
+
+# Outages of a minute each; not part of `test`.
+test-long: setup
+	@$(BIN)/pytest -m long
 
 check: setup
 	@$(BIN)/ruff check .

@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 LOCK := requirements/dev.txt
 
-.PHONY: setup demo dev test test-long check bench format lock clean
+.PHONY: setup demo dev test test-long check bench format lock schemas clean
 
 setup: .venv/.locked
 
@@ -54,6 +54,12 @@ lock:
 	    "$$@" pyproject.toml -o requirements/$$name.txt; \
 	done
 	@grep -A999 '^uv==' requirements/dev.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' > requirements/uv.txt
+
+# The published JSON Schemas, from the models; a test says when they are stale.
+schemas: setup
+	@$(BIN)/activity-core schema definition > docs/reference/activity-definition.schema.json
+	@$(BIN)/activity-core schema connection > docs/reference/connection.schema.json
+	@$(BIN)/activity-core schema event > docs/reference/event-envelope.schema.json
 
 clean:
 	@rm -rf .venv .activity-core .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,14 +15,22 @@ def register(app: typer.Typer) -> None:
 @schema.command()
 def definition() -> None:
     """JSON Schema of an activity definition."""
-    from activity_core.core.definition_file import schema as definition_schema  # noqa: PLC0415 - only needed here
+    from activity_core.core.definition_file import schema as files  # noqa: PLC0415 - quick --help
 
-    print_json(definition_schema.definition_json_schema())
+    print_json(files.definition_json_schema())
+
+
+@schema.command()
+def connection() -> None:
+    """JSON Schema of a connection."""
+    from activity_core.core.definition_file import schema as files  # noqa: PLC0415 - quick --help
+
+    print_json(files.connection_json_schema())
 
 
 @schema.command()
 def event() -> None:
     """JSON Schema of an event."""
-    from activity_core.core.event.envelope import envelope_json_schema  # noqa: PLC0415 - only needed here
+    from activity_core.core.event import envelope  # noqa: PLC0415 - quick --help
 
-    print_json(envelope_json_schema())
+    print_json(envelope.envelope_json_schema())

@@ -111,9 +111,9 @@ class Starter:
 
 
 def _fused_versions(snapshot: RegistrySnapshot) -> Mapping[tuple[str, int], bool]:
-    local = {id_ for id_, connection in snapshot.connections.items() if connection.is_local}
+    """Runs that may share: nothing long-lived, and no I/O but the store's (no local SQL either)."""
     return {
-        (id_, entry.version): entry.definition.is_fused(local)
+        (id_, entry.version): entry.definition.is_fused(())
         for id_, entry in snapshot.entries.items()
     }
 

@@ -6,7 +6,6 @@ directory; a second start finds it again.
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from activity_core.adapters.postgres.migrate import migrate
 from activity_core.bootstrap.agents import AGENTS
 from activity_core.bootstrap.system import open_system
 from activity_core.cli import definition_files
-from activity_core.cli.client import DEFAULT_URL, Client
+from activity_core.cli.client import DEFAULT_URL, TIMEOUT, Client
 from activity_core.cli.serve import running, stop_signal
+from activity_core.core.definition_file.bundle import Bundle
 from activity_core.core.errors import UnavailableError
+from activity_core.embedded.ports import choose_ports
 from activity_core.embedded.stack import Addresses, EmbeddedStack, Ports
 from activity_core.settings import Settings
 
@@ -54,6 +55,7 @@ async def dev_stack(
         ConfigurationError: a port or the directory is in use, or the machine cannot run a server.
         UnavailableError: a server did not come up.
     """
+    settings.checked_for_serving()
     stack = EmbeddedStack(
         data_dir,
         postgres=settings.database_url is None,
@@ -86,28 +88,37 @@ async def run_dev(
         ConfigurationError, UnavailableError: see `dev_stack`.
         InvalidDefinitionError: `definitions` cannot be applied.
     """
-    wanted = _free_port(settings.port) if port is None else port
-    settings = settings.model_copy(update={"port": wanted})
+    settings = settings.model_copy(update={"port": _choose_port(settings.port, port)})
+    bundle = None if definitions is None else read_files(definitions)
     async with dev_stack(settings, data_dir, _say) as up:
-        if definitions is not None:
-            await asyncio.to_thread(apply_files, up.api_url, definitions)
+        if bundle is not None:
+            await asyncio.to_thread(apply_bundle, up.api_url, bundle)
         _print_addresses(up, data_dir)
         await stop_signal()
         _say("stopping")
     _say("stopped; the state is kept in " + str(data_dir))
 
 
-def apply_files(url: str, path: Path) -> None:
-    """Apply a file or a directory, all or nothing.
+def read_files(path: Path) -> Bundle:
+    """What a file or a directory defines, checked as far as that goes without a server.
 
     Raises:
         InvalidDefinitionError: what the files say is wrong.
-        RefusedError: what the API says is wrong.
     """
     _, bundle = definition_files.read(path)
-    Client(url, os.environ.get(API_KEY, "")).put(
-        "definitions", body=definition_files.documents(bundle)
-    )
+    definition_files.check(bundle)
+    return bundle
+
+
+def apply_bundle(url: str, bundle: Bundle) -> None:
+    """Apply a set, all or nothing.
+
+    Raises:
+        RefusedError: what the API says is wrong.
+    """
+    with httpx.Client(trust_env=False, timeout=TIMEOUT) as http:
+        client = Client(url, os.environ.get(API_KEY, ""), http=http)
+        client.put("definitions", body=definition_files.documents(bundle))
 
 
 def _with_servers(settings: Settings, servers: Addresses) -> Settings:
@@ -123,7 +134,7 @@ def _with_servers(settings: Settings, servers: Addresses) -> Settings:
 
 
 async def _until_ready(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         for _ in range(READY_TRIES):
             with suppress(httpx.TransportError):
                 if (await client.get("/readyz")).is_success:
@@ -132,16 +143,17 @@ async def _until_ready(url: str) -> None:
     raise UnavailableError("not ready in time", hint="see the log lines above")
 
 
-def _free_port(preferred: int) -> int:
-    """The preferred port, or any free one (0) if it is in use."""
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind(("127.0.0.1", preferred))
-        except OSError:
-            _say(f"port {preferred} is in use; taking another")
-            return 0
-    return preferred
+def _choose_port(preferred: int, demanded: int | None) -> int:
+    """The demanded port; without one the preferred, or any free one if that is in use.
+
+    Raises:
+        ConfigurationError: the demanded port is in use.
+    """
+    demands = {} if demanded is None else {"API": demanded}
+    port = choose_ports(["API"], demanded=demands, preferred={"API": preferred})["API"]
+    if demanded is None and port != preferred:
+        _say(f"port {preferred} is in use; taking {port}")
+    return port
 
 
 def _print_addresses(up: Running, data_dir: Path) -> None:

@@ -4,6 +4,7 @@ In: envelopes from the API and from `intake`. Out: rows of the inbox, and a ring
 door. No routing happens here.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from activity_core.core import ids
@@ -39,8 +40,8 @@ class Ingest:
         )
         if Acceptance.ACCEPTED in answers:
             self._doorbell.ring(Topic.ROUTER)
-        for answer in answers:
-            EVENTS_IN.labels(via, answer).inc()
+        for answer, number in Counter(answers).items():
+            EVENTS_IN.labels(via, answer).inc(number)
         return answers
 
     async def _commit(self, arrivals: Sequence[Arrival]) -> Sequence[Acceptance]:

@@ -6,9 +6,8 @@ same request id again finds the same run.
 
 from collections.abc import Mapping
 
-from jsonschema_rs import Draft202012Validator
-
 from activity_core.core import ids
+from activity_core.core.definition.json_schema import mismatches
 from activity_core.core.errors import BadInputError, ConflictError
 from activity_core.core.jsontext import JsonValue
 from activity_core.ports.clock import Clock
@@ -73,15 +72,9 @@ def _refuse_unless_ready(entry: RegistryEntry) -> None:
 
 def _check_input(entry: RegistryEntry, data: Mapping[str, JsonValue]) -> None:
     manual = entry.definition.trigger.manual
-    if manual is None or not manual.input:
-        return
-    validator = Draft202012Validator(manual.input, validate_formats=True, offline=True)
-    problems = [
-        f"{'/'.join(map(str, error.instance_path)) or 'input'}: {error.message}"
-        for error in validator.iter_errors(dict(data))
-    ]
+    problems = mismatches(manual.input, dict(data), "input") if manual and manual.input else []
     if problems:
         raise BadInputError(
-            "the input does not fit the trigger's schema: " + "; ".join(problems[:5]),
+            "the input does not fit the trigger's schema: " + "; ".join(problems),
             subject=f"definition {entry.definition.id}",
         )

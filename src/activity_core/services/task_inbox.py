@@ -6,8 +6,7 @@ waits for it, a doorbell for the workflow; one transaction.
 
 from dataclasses import dataclass
 
-from jsonschema_rs import Draft202012Validator
-
+from activity_core.core.definition.json_schema import mismatches
 from activity_core.core.errors import BadInputError, ConflictError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.task_spec import TaskKind
@@ -79,16 +78,10 @@ class TaskInbox:
 
 def _check_form(task: TaskInstance, data: JsonValue) -> None:
     form = task.inputs.get("form")
-    if not isinstance(form, dict):
-        return
-    validator = Draft202012Validator(form, validate_formats=True, offline=True)
-    problems = [
-        f"{'/'.join(map(str, error.instance_path)) or 'data'}: {error.message}"
-        for error in validator.iter_errors(data)
-    ]
+    problems = mismatches(form, data, "data") if isinstance(form, dict) else []
     if problems:
         raise BadInputError(
-            "the data does not fit the task's form: " + "; ".join(problems[:5]),
+            "the data does not fit the task's form: " + "; ".join(problems),
             subject=f"task {task.task_id}",
             hint="see `form` in the task",
         )

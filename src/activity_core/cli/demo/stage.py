@@ -18,7 +18,7 @@ from rich.console import Console
 from activity_core.cli.demo.listener import listening
 from activity_core.cli.demo.shop import create_billing_database, shop
 from activity_core.cli.demo.story import Chapter, DidNotHappenError, Story
-from activity_core.cli.dev import Running, apply_files, dev_stack
+from activity_core.cli.dev import Running, apply_bundle, dev_stack, read_files
 from activity_core.cli.trace import event_tree, run_tree
 from activity_core.settings import load_settings
 
@@ -76,10 +76,10 @@ async def _stage(
         os.environ[BILLING_URL] = await create_billing_database(str(up.settings.database_url))
         async with (
             listening(str(up.settings.nats_url)) as listener,
-            httpx.AsyncClient(base_url=up.api_url, timeout=10) as api,
+            httpx.AsyncClient(base_url=up.api_url, timeout=10, trust_env=False) as api,
         ):
             tell(f"applying {examples}")
-            await asyncio.to_thread(apply_files, up.api_url, examples)
+            await asyncio.to_thread(apply_bundle, up.api_url, read_files(examples))
             _print_where(up, tell)
             yield Story(api, listener, served, tell), api
 

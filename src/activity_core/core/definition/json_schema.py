@@ -1,14 +1,20 @@
 """JSON Schemas that teams write: forms of human tasks, inputs of manual triggers.
 
-Checked where a definition is validated, so that a broken schema is refused before anybody has to
-fill in its form. Remote references are never fetched.
+In: a schema as a definition holds it, later a value for it. Out: the schema if it is one, so that
+a broken one is refused before anybody has to fill in its form; then what does not fit. Remote
+references are never fetched.
 """
 
+from itertools import islice
 from typing import Annotated, Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
+
+from activity_core.core.jsontext import JsonValue
+
+MOST_MISMATCHES = 5
 
 
 def _is_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -27,3 +33,15 @@ def _is_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 JsonSchema = Annotated[dict[str, Any], AfterValidator(_is_schema)]
+
+
+def mismatches(schema: dict[str, Any], value: JsonValue, whole: str) -> list[str]:
+    """How a value does not fit a schema, at most five sentences; `whole` names the value itself.
+
+    Nothing is fetched: a `$ref` to elsewhere was refused when the definition was read.
+    """
+    validator = Draft202012Validator(schema, validate_formats=True, offline=True)
+    return [
+        f"{'/'.join(map(str, error.instance_path)) or whole}: {error.message}"
+        for error in islice(validator.iter_errors(value), MOST_MISMATCHES)
+    ]

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, Self
+from typing import Any, Protocol, Self
 
 from activity_core.embedded.directory import DataDirectory, locked
 from activity_core.embedded.nats import EmbeddedNats
@@ -136,14 +136,14 @@ class EmbeddedStack:
     ) -> None:
         await self._exits.aclose()
 
-    async def watch(self) -> NoReturn:
-        """Wait until a server ends that should not.
+    async def watch(self) -> None:
+        """Wait until a server ends that should not; without any server, for ever.
 
         Raises:
             UnavailableError: one did; says which, and its last words.
         """
         await _together(server.process.ended() for server in self._servers())
-        raise AssertionError("ended() only raises")
+        await asyncio.Event().wait()
 
     def _assemble(self, directory: DataDirectory) -> None:
         ports = choose_ports(

@@ -1,0 +1,34 @@
+"""A team's own plug-ins, installed as a wheel would be: a module and its dist-info."""
+
+from pathlib import Path
+
+MODULE = '''
+def exchange_rate(args, variables):
+    """A context source."""
+    return {"rate": args["base"] * 2, "for": variables["event"]["data"]["currency"]}
+
+
+async def book(args, task):
+    """A task."""
+    if args.get("amount", 0) < 0:
+        raise ValueError("no negative amounts")
+    return {"booked": args["amount"], "under": task.task_id}
+'''
+
+ENTRY_POINTS = """\
+[activity_core.context_sources]
+exchange-rate = team_plugins:exchange_rate
+
+[activity_core.tasks]
+book = team_plugins:book
+"""
+
+
+def install_plugins(directory: Path) -> Path:
+    """Returns what must be on PYTHONPATH."""
+    dist_info = directory / "team_plugins-1.0.dist-info"
+    dist_info.mkdir(parents=True)
+    (directory / "team_plugins.py").write_text(MODULE)
+    (dist_info / "METADATA").write_text("Metadata-Version: 2.1\nName: team-plugins\nVersion: 1.0\n")
+    (dist_info / "entry_points.txt").write_text(ENTRY_POINTS)
+    return directory

@@ -1,0 +1,54 @@
+"""One installation for all of these tests: each leaves it whole, or says what is broken."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from tests.faults.installation import Installation, installation
+from tests.outside import Outside, Reply, outside_world
+
+DEFINITIONS = """
+kind: connection
+id: world
+http: {{base_url: {url}}}
+---
+id: quick
+trigger: {{event: {{type: load.*, filter: event.data.n % 10 != 0}}}}
+rules:
+  - id: all
+    tasks:
+      - {{id: look, human: {{title: Look}}}}
+      - {{id: say, emit: {{type: load.said, data: {{n: "${{event.data.n}}"}}}}}}
+---
+id: once-per-group
+trigger: {{event: {{type: load.*, dedupe_key: event.data.n / 5}}}}
+rules:
+  - id: all
+    tasks: [{{id: look, human: {{title: Look at the group}}}}]
+---
+id: slow
+trigger: {{event: {{type: load.*, filter: event.data.n % 6 == 0}}}}
+context:
+  fact: {{http: {{connection: world, url: /fact}}, retry: {{max_attempts: 50, backoff: 100ms..1s}}, timeout: 5s}}
+rules:
+  - id: all
+    tasks:
+      - {{id: first, http: {{connection: world, url: /do}}, retry: {{max_attempts: 50, backoff: 100ms..1s}}, timeout: 5s}}
+      - {{id: second, needs: [first], emit: {{type: load.done}}}}
+"""  # noqa: E501 - readable as YAML
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[Outside]:
+    with outside_world() as world:
+        world.answers("/fact", Reply(200, {"is": "so"}))
+        world.answers("/do", Reply(201))
+        yield world
+
+
+@pytest.fixture(scope="session")
+async def running(
+    tmp_path_factory: pytest.TempPathFactory, world: Outside
+) -> AsyncIterator[Installation]:
+    async with installation(tmp_path_factory.mktemp("faults")) as found:
+        await found.api.apply(DEFINITIONS.format(url=world.url))
+        yield found

@@ -1,0 +1,189 @@
+"""The invariants of the design, counted from the outside: what the database and the broker hold.
+
+In: a connection, the tenant's settled tables, and what left on the broker. Out: one line per
+violation; none if everything holds. Nothing of the product is used but ids, so that a mistake of
+the product cannot hide itself here.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+Connection = psycopg.AsyncConnection[dict[str, Any]]
+
+PENDING = {
+    "event waits for the router": "select event_key::text as subject from pending_events",
+    "run waits for the starter": "select run_id as subject from pending_runs",
+    "execution is not known to be started": """
+        select execution_id as subject from executions where lease_until is not null""",
+    "run is open": """
+        select run_id as subject from runs where status in ('pending', 'running')""",
+    "automated task is open": """
+        select task_id as subject from tasks where finished_at is null and kind <> 'human'""",
+    "announcement waits for the relay": "select event_id as subject from pending_outbox",
+    "signal waits": "select workflow_id as subject from pending_signals",
+}
+"""What is still to be done."""
+
+VIOLATIONS = {
+    "accepted event has neither one routing row nor a dead letter": """
+        select e.source || ' ' || e.event_id as subject
+        from events e left join routings r using (tenant, event_key)
+        where r.event_key is null and not exists (
+            select from dead_letters d
+            where d.via = 'router' and position(e.event_id::bytea in d.body) > 0)""",
+    "event is stored twice": """
+        select source || ' ' || event_id as subject
+        from events group by tenant, source, event_id having count(*) > 1""",
+    "routing row has no event": """
+        select r.event_key::text as subject
+        from routings r left join events e using (tenant, event_key) where e.event_key is null""",
+    "outcomes do not sum up to what listened": """
+        select event_key::text as subject from routings
+        where listened <> (select coalesce(sum(value::int), 0) from jsonb_each_text(counts))""",
+    "counts and decisions of an event differ": """
+        select coalesce(counted.event_key, decided.event_key)::text as subject
+        from (
+            select event_key, key as outcome, value::int as number
+            from routings, jsonb_each_text(counts) where key <> 'filtered'
+        ) counted
+        full join (
+            select event_key, outcome, count(*) as number
+            from decisions where event_key is not null group by event_key, outcome
+        ) decided using (event_key, outcome)
+        where counted.number is distinct from decided.number""",
+    "decision is not final": """
+        select input_key || ' ' || definition_id as subject
+        from decisions where outcome = 'held'""",
+    "fired decision has no run of its own": """
+        select d.input_key || ' ' || d.definition_id as subject
+        from decisions d left join runs r using (tenant, run_id)
+        where d.outcome = 'fired' and (r.run_id is null
+            or (r.definition_id, r.version, r.occurrence_key)
+                <> (d.definition_id, d.version, d.occurrence_key))""",
+    "run was not fired by exactly one decision": """
+        select r.run_id as subject
+        from runs r left join decisions d
+            on d.tenant = r.tenant and d.run_id = r.run_id and d.outcome = 'fired'
+        group by r.run_id having count(d.run_id) <> 1""",
+    "occurrence has two runs": """
+        select definition_id || ' ' || occurrence_key as subject
+        from runs group by tenant, definition_id, occurrence_key having count(*) > 1""",
+    "run of an event does not name it": """
+        select d.run_id as subject from decisions d
+        where d.outcome = 'fired' and d.event_key is not null and not exists (
+            select from run_events e where e.run_id = d.run_id and e.event_key = d.event_key)""",
+    "tasks of a run are not those that its rules decided": """
+        select r.run_id as subject
+        from runs r
+        where r.recorded_at is not null and (
+            select coalesce(sum((rule ->> 'tasks')::int), 0)
+            from json_array_elements(coalesce(r.rules, '[]'::json)) as rule
+        ) <> (select count(*) from tasks t where t.run_id = r.run_id)""",
+    "task is there twice": """
+        select run_id || ' ' || rule || ' ' || spec_id as subject
+        from tasks group by tenant, run_id, rule, spec_id, item having count(*) > 1""",
+    "run is closed before its tasks": """
+        select t.task_id as subject from tasks t join runs r using (tenant, run_id)
+        where r.status = 'completed' and t.finished_at is null and (t.kind <> 'human' or t.wait)""",
+    "announcement of a run is not there exactly once": """
+        select r.run_id || ' ' || wanted.type as subject
+        from runs r
+        cross join lateral (values ('activity-core.run.started.v1'),
+            ('activity-core.run.' || r.status || '.v1')) as wanted(type)
+        where r.status in ('completed', 'failed') and r.attempt = 1 and r.failure_code is null
+            and 1 <> (select count(*) from outbox o
+                where o.key = r.run_id and o.subject = r.run_id and o.type = wanted.type)""",
+    "creation of a task is not announced exactly once": """
+        select t.task_id as subject from tasks t
+        where 1 <> (select count(*) from outbox o
+            where o.key = t.run_id and o.subject = t.task_id
+                and o.type = 'activity-core.task.created.v1')""",
+    "end of a task is not announced exactly once": """
+        select t.task_id as subject from tasks t join runs r using (tenant, run_id)
+        where t.finished_at is not null and r.attempt = 1
+            and 1 <> (select count(*) from outbox o
+                where o.key = t.run_id and o.subject = t.task_id and o.type in (
+                    'activity-core.task.completed.v1', 'activity-core.task.failed.v1',
+                    'activity-core.task.cancelled.v1'))""",
+    "announcement is about no run": """
+        select o.event_id as subject
+        from outbox o left join runs r on r.run_id = o.key where r.run_id is null""",
+}
+"""What must not be, whatever happened."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A message of the outbound stream."""
+
+    message_id: str
+    body: bytes
+
+
+async def unfinished(connection: Connection) -> list[str]:
+    """What is still to be done; empty once everything has settled."""
+    return await _found(connection, PENDING)
+
+
+async def violations(
+    connection: Connection, stream: Sequence[Published], sent: Iterable[tuple[str, str]] = ()
+) -> list[str]:
+    """Every violation, as `what: subject`. `sent` are the events that senders heard accepted."""
+    found = await _found(connection, VIOLATIONS)
+    found += await _lost(connection, sent)
+    return found + compare(await _outbox(connection), stream)
+
+
+def compare(outbox: Sequence[Mapping[str, Any]], stream: Sequence[Published]) -> list[str]:
+    """The outbox in order against the stream: all of it left, with its ids, in order per key."""
+    found = [
+        f"message id is not that of its event: {message.message_id}"
+        for message in stream
+        if json.loads(message.body)["id"] != message.message_id
+    ]
+    first: dict[str, int] = {}
+    bodies: dict[str, set[bytes]] = defaultdict(set)
+    for number, message in enumerate(stream):
+        first.setdefault(message.message_id, number)
+        bodies[message.message_id].add(message.body)
+    last_of_key: dict[str, int] = {}
+    for row in outbox:
+        event_id, key = row["event_id"], row["key"]
+        if event_id not in first:
+            found.append(f"announcement never left: {event_id}")
+            continue
+        if bodies[event_id] != {row["body"]}:
+            found.append(f"announcement left with another body: {event_id}")
+        if first[event_id] < last_of_key.get(key, -1):
+            found.append(f"announcement left before an earlier one of its run: {event_id}")
+        last_of_key[key] = max(first[event_id], last_of_key.get(key, -1))
+    known = {row["event_id"] for row in outbox}
+    return found + [f"message was never announced: {name}" for name in first if name not in known]
+
+
+async def _found(connection: Connection, queries: Mapping[str, str]) -> list[str]:
+    found = []
+    for what, query in queries.items():
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(query.encode())
+            found += [f"{what}: {row['subject']}" for row in await cursor.fetchall()]
+    return found
+
+
+async def _lost(connection: Connection, sent: Iterable[tuple[str, str]]) -> list[str]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute("select source, event_id from events")
+        stored = {(row["source"], row["event_id"]) for row in await cursor.fetchall()}
+    return [f"accepted event is lost: {' '.join(event)}" for event in set(sent) - stored]
+
+
+async def _outbox(connection: Connection) -> list[dict[str, Any]]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute("select event_id, key, body from outbox order by position")
+        return await cursor.fetchall()

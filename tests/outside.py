@@ -1,0 +1,100 @@
+"""The world outside: an HTTP server whose answers a test lays out, and that remembers requests."""
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer: a status and JSON."""
+
+    status: int = 200
+    body: Any = None
+
+
+class Outside:
+    """Replies by path, in the order laid out; the last one stays. Unknown paths are 404."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._lock = threading.Lock()
+        self._replies: dict[str, list[Reply]] = {}
+        self._requests: defaultdict[str, list[Request]] = defaultdict(list)
+        self._order: list[str] = []
+
+    def answers(self, path: str, *replies: Reply) -> None:
+        with self._lock:
+            self._replies[path] = list(replies)
+
+    def requests(self, path: str) -> list[Request]:
+        with self._lock:
+            return list(self._requests[path])
+
+    def order(self, *paths: str) -> list[str]:
+        """Which of these paths were asked for, in order."""
+        with self._lock:
+            return [path for path in self._order if path in paths]
+
+    def reply(self, request: Request) -> Reply:
+        with self._lock:
+            self._requests[request.path].append(request)
+            self._order.append(request.path)
+            replies = self._replies.get(request.path, [Reply(404, {"error": "nothing here"})])
+            return replies.pop(0) if len(replies) > 1 else replies[0]
+
+
+@contextmanager
+def outside_world() -> Iterator[Outside]:
+    """It answers on a free port of 127.0.0.1 while inside."""
+    world = Outside()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            size = int(self.headers.get("content-length", 0))
+            raw = self.rfile.read(size)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = json.loads(raw) if raw else None
+            reply = world.reply(Request(self.command, self.path, headers, body))
+            answer = json.dumps(reply.body).encode()
+            self.send_response(reply.status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_POST = do_PUT = do_GET  # noqa: N815 - the base class calls them so
+
+        def log_message(self, *_: object) -> None: ...
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """A worker that is killed leaves its connection behind."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        world.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield world
+        finally:
+            server.shutdown()
+            thread.join()

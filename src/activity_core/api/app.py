@@ -1,7 +1,7 @@
 """The HTTP API: one application out of its parts.
 
 In: requests, through `door` (who is it), to one file per noun. Out: canonical JSON, or a problem
-document. Nothing here knows how a part is made: `bootstrap` hands them in.
+document; under `/console`, pages. Nothing here knows how a part is made: `bootstrap` hands them in.
 """
 
 from fastapi import FastAPI
@@ -24,6 +24,7 @@ from activity_core.api.door import Door
 from activity_core.api.openapi import install_openapi
 from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts
 from activity_core.api.problem import install_handlers
+from activity_core.console.routes import create_console
 
 DESCRIPTION = "Events and slots in, runs decide, tasks come out. Errors are RFC 9457 problems."
 
@@ -61,6 +62,7 @@ def create_app(parts: ApiParts, *, api_keys: ApiKeys, limits: ApiLimits) -> Fast
         app.router.routes.append(Route(path, handler, methods=[method]))
     for noun in NOUNS:
         app.include_router(noun.router)
+    app.router.routes += create_console(parts.reading, parts.registry_store, parts.explain)
     install_handlers(app)
     install_openapi(app, with_keys=bool(api_keys))
     return app

@@ -125,26 +125,15 @@ async def show_definition(
 def definition_item(entry: RegistryEntry) -> dict[str, Any]:
     """An item of the list."""
     definition = entry.definition
-    trigger = definition.trigger
     return {
         "definition_id": definition.id,
         "version": entry.version,
         "title": definition.title,
         "owner": definition.owner,
-        "status": _status(entry),
-        "triggers": [
-            name for name in ("cron", "interval", "event", "manual") if getattr(trigger, name)
-        ],
+        "status": entry.status,
+        "triggers": definition.trigger.kinds,
         "revision": entry.revision,
         "reason": entry.reason,
         "actor": entry.actor,
         "changed_at": entry.changed_at and rfc3339(entry.changed_at),
     }
-
-
-def _status(entry: RegistryEntry) -> str:
-    if entry.retired:
-        return "retired"
-    if entry.paused:
-        return "paused"
-    return "active" if entry.definition.enabled else "disabled"

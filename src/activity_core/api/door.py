@@ -24,7 +24,8 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What whoever watches the process may ask without a key."""
 
 _PORT = re.compile(r"(?<=[^:]):\d+$")
-_SECURITY_HEADERS = [
+Headers = list[tuple[bytes, bytes]]
+_SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -67,7 +68,7 @@ class Door:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+                message["headers"] = _secured(message["headers"])
             await send(message)
 
         try:
@@ -104,6 +105,12 @@ class Door:
                 "no valid API key", hint="send Authorization: Bearer and one of the keys"
             )
         return owner or ANONYMOUS
+
+
+def _secured(headers: Headers) -> Headers:
+    """With our headers, unless the answer says so itself: the console's pages need their styles."""
+    said = {name for name, _ in headers}
+    return [*headers, *(header for header in _SECURITY_HEADERS if header[0] not in said)]
 
 
 def _refuse_foreign_pages(host: str, origin: str) -> None:

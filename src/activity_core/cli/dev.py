@@ -159,6 +159,7 @@ def _choose_port(preferred: int, demanded: int | None) -> int:
 def _print_addresses(up: Running, data_dir: Path) -> None:
     rows = {
         "API": up.api_url,
+        "console": f"{up.api_url}/console",
         "Temporal UI": up.servers.temporal_ui or "",
         "Temporal": up.settings.temporal_address,
         "NATS": up.settings.nats_url,

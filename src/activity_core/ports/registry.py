@@ -43,7 +43,16 @@ class RegistryEntry:
     @property
     def fires(self) -> bool:
         """Whether occurrences lead to runs."""
-        return self.definition.enabled and not self.paused and not self.retired
+        return self.status == "active"
+
+    @property
+    def status(self) -> str:
+        """`active`, `disabled` (by the file), `paused` (by an operator) or `retired`."""
+        if self.retired:
+            return "retired"
+        if self.paused:
+            return "paused"
+        return "active" if self.definition.enabled else "disabled"
 
 
 @dataclass(frozen=True, slots=True)

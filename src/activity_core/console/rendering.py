@@ -1,0 +1,56 @@
+"""Rendering: templates and values become pages that may load nothing but the console's own styles.
+
+Everything in a template is escaped; what comes from events and tasks is never markup.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from activity_core.core.jsontext import JsonValue
+
+SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A template with its values; one that is missing is an error."""
+    html = _TEMPLATES.get_template(template).render(values)
+    return HTMLResponse(html, status, {"content-security-policy": SECURITY_POLICY})
+
+
+def link(path: str, **parameters: str | None) -> str:
+    """An address under `/console`; empty parameters are left out."""
+    given = {name: value for name, value in parameters.items() if value}
+    return f"/console{path}?{urlencode(given)}" if given else f"/console{path}"
+
+
+def _pretty(value: JsonValue) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _seconds(start: str, end: str) -> str:
+    """How long it took between two instants."""
+    took = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return f"{took.total_seconds():.3f} s"
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("activity_core.console"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals["link"] = link
+_TEMPLATES.filters |= {"pretty": _pretty, "count": _count, "seconds_to": _seconds}

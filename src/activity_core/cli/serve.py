@@ -46,7 +46,7 @@ async def running(
         server = ApiServer(system, everything=len(agents) > 1) if with_api else None
         if server is not None:
             await server.start()
-        # What was loaded stays: looking through it again and again took a tenth of the ingest.
+        # What was loaded stays: collecting it again took a tenth of the API's CPU under batches.
         gc.collect()
         gc.freeze()
         try:

@@ -1,0 +1,1 @@
+"""What activity-core costs, as ratios to what it stands on; see README.md."""

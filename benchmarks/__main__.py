@@ -1,0 +1,31 @@
+"""`python -m benchmarks [NAME]`: one benchmark, or all of them, one JSON line per figure."""
+
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import uvloop
+
+from activity_core.telemetry import configure_logs
+from benchmarks import ingress, latency, runs
+from benchmarks.figure import Figure, publish
+
+BENCHMARKS: Mapping[str, Callable[[], Awaitable[Sequence[Figure]]]] = {
+    "runs": runs.measure,
+    "ingress": ingress.measure,
+    "latency": latency.measure,
+}
+
+
+async def main(names: Sequence[str]) -> None:
+    """Run benchmarks one after the other, each on servers of its own."""
+    for name in names:
+        publish(name, await BENCHMARKS[name]())
+
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := set(wanted) - set(BENCHMARKS):
+        sys.exit(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    configure_logs(json=False, level=logging.WARNING)
+    uvloop.run(main(wanted))

@@ -199,9 +199,15 @@ def test_what_is_not_spawned_is_not_rendered() -> None:
             {"for_each": "context.x", "as": "n", "tasks": [human()]},
             "^rule r: .*for_each must be a list",
         ),
-        ({"when": "context.nope > 1", "tasks": [human()]}, "^rule r, when, item 0: Key not found"),
+        (
+            {"when": "context.nope > 1", "tasks": [human()]},
+            r"^rule r, when: Key not found in map : \"nope\" in context\.nope > 1",
+        ),
         ({"when": "context.x", "tasks": [human()]}, "^rule r, when: .* must be true or false"),
-        ({"tasks": [human(when="1 / 0 == 1")]}, "^rule r, task call, when, item 0: divide by zero"),
+        (
+            {"tasks": [human(when="1 / 0 == 1")]},
+            "^rule r, task call, when: divide by zero in 1 / 0 == 1",
+        ),
         (
             {
                 "for_each": "[1, 0]",

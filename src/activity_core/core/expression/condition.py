@@ -95,8 +95,10 @@ class Program:
 
 
 @lru_cache(maxsize=16_384)  # about 10 KB each
-def compile_expression(text: str, *, variables: frozenset[str]) -> Program:
+def compile_expression(text: str, *, variables: frozenset[str], shown: str = "") -> Program:
     """Compile and type-check CEL; every variable may hold any JSON.
+
+    `shown` stands for the text in errors of the evaluation, where it is not what a person wrote.
 
     Raises:
         ExpressionError: what is wrong and where (line:column, from 1), perhaps what was meant.
@@ -105,7 +107,7 @@ def compile_expression(text: str, *, variables: frozenset[str]) -> Program:
         compiled = _environment(variables).compile(text)
     except RuntimeError as error:
         raise compile_error(str(error), text, variables) from None
-    return Program(text, compiled.return_type().name(), compiled)
+    return Program(shown or text, compiled.return_type().name(), compiled)
 
 
 @lru_cache(maxsize=1_024)

@@ -26,9 +26,10 @@ _AT_ONCE = 60 * _BLOCK_SIZE
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An expression over the items of a loop."""
+    """An expression over the items of a loop; `each` is None without one."""
 
     text: str
+    each: str | None
     over_blocks: Program
 
 
@@ -42,7 +43,8 @@ def compile_column(text: str, *, variables: frozenset[str], each: str | None) ->
     # First by itself: a text that only fits into the macro is none.
     compile_expression(text, variables=variables | {each} if each else variables)
     over = f"{_BLOCKS}.map({_BLOCK}, {_BLOCK}.map({each or _NOBODY}, (\n{text}\n)))"
-    return Column(text, compile_expression(over, variables=variables | {_BLOCKS}))
+    program = compile_expression(over, variables=variables | {_BLOCKS}, shown=text)
+    return Column(text, each, program)
 
 
 class Rows:
@@ -102,7 +104,7 @@ class Rows:
             return _flat(column.over_blocks.evaluate(self._bind(start, end)))
         except ExpressionError as error:
             if end - start == 1:
-                error.subject = f"item {self.indexes[start]}"
+                error.subject = f"item {self.indexes[start]}" if column.each else ""
                 raise
         middle = (start + end) // 2
         return self._in_halves(column, start, middle) + self._in_halves(column, middle, end)

@@ -67,7 +67,7 @@ def decide(
         max_input_bytes: how long all inputs together may be, as JSON.
 
     Raises:
-        ExpressionError: an expression failed; the subject names rule, item and place.
+        ExpressionError: an expression failed; the subject names rule, place and, in a loop, item.
         LimitExceededError: more tasks, items or bytes than allowed.
     """
     values: dict[str, JsonValue] = {

@@ -1,7 +1,7 @@
 """Group commit: callers that wait at the same time share one transaction.
 
-`ingest` puts arrivals in; while one flush is under way the next group gathers, so that under load
-a commit carries many callers and alone it carries one, at once.
+`ingest` puts arrivals in; while flushes are under way the next group gathers, so that under load a
+commit carries many callers and alone it carries one, at once.
 """
 
 import asyncio
@@ -13,18 +13,24 @@ Answer = TypeVar("Answer")
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """`flush` gets the items of one or more callers, at most `max_items` unless one has more."""
+    """`flush` gets the items of one or more callers, at most `max_items` unless one has more.
+
+    `at_once` flushes may be under way: with two, one is prepared while the database has the other.
+    """
 
     def __init__(
         self,
         flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
         *,
         max_items: int = 500,
+        at_once: int = 2,
     ) -> None:
         self._flush = flush
         self._max_items = max_items
         self._waiting: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._at_once = at_once
+        self._flushers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, items: Sequence[Item]) -> Sequence[Answer]:
         """Answers in the order of the items, once they are committed.
@@ -34,8 +40,11 @@ class GroupCommit(Generic[Item, Answer]):
         """
         done: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
         self._waiting.append((items, done))
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._drain())
+        if self._flushers < self._at_once:
+            self._flushers += 1
+            task = asyncio.create_task(self._drain())
+            self._tasks.add(task)  # the loop alone would not keep it alive
+            task.add_done_callback(self._tasks.discard)
         return await done
 
     async def _drain(self) -> None:
@@ -43,7 +52,8 @@ class GroupCommit(Generic[Item, Answer]):
             while self._waiting:
                 await self._commit(self._next_group())
         finally:
-            self._flushing = None
+            # At once, not when the task is seen to be done: whoever comes in between would wait.
+            self._flushers -= 1
 
     def _next_group(self) -> list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]]:
         size = count = 0

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from activity_core.adapters.postgres.migrate import migrate
 from activity_core.embedded.directory import locked
+from activity_core.embedded.nats import EmbeddedNats
 from activity_core.embedded.ports import choose_ports
 from activity_core.embedded.postgres import EmbeddedPostgres
 
@@ -27,6 +28,19 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         create_database(url, _TEMPLATE, template="template0")
         migrate(database(url, _TEMPLATE))
         yield url
+
+
+@pytest.fixture(scope="session")
+async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The URL of a server with JetStream."""
+    async with locked(tmp_path_factory.mktemp("nats")) as data:
+        port = choose_ports(["nats"], demanded={}, preferred={})["nats"]
+        server = EmbeddedNats(data, port, durable=False)
+        await server.start()
+        try:
+            yield server.url
+        finally:
+            await server.process.stop()
 
 
 @asynccontextmanager

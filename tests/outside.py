@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -71,7 +72,8 @@ def outside_world() -> Iterator[Outside]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = json.loads(raw) if raw else None
             reply = world.reply(Request(self.command, self.path, headers, body))
-            answer = json.dumps(reply.body).encode()
+            bodiless = reply.status == HTTPStatus.NO_CONTENT
+            answer = b"" if bodiless else json.dumps(reply.body).encode()
             self.send_response(reply.status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(answer)))

@@ -3,8 +3,9 @@
 Another adapter joins as a `Bench`: the sides of it that the ports do not show.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +13,15 @@ import pytest
 
 from activity_core.adapters.memory.broker import MemoryBroker
 from activity_core.adapters.memory.clock import ManualClock
+from activity_core.adapters.nats.connection import (
+    EMITTED,
+    EVENTS_STREAM,
+    INBOX_STREAM,
+    NatsConnection,
+    NatsSettings,
+)
+from activity_core.adapters.nats.consumer import NatsConsumer
+from activity_core.adapters.nats.publisher import NatsPublisher
 from activity_core.core.errors import UnavailableError
 from activity_core.ports.broker import Consumer, Delivery, Publisher
 
@@ -35,8 +45,16 @@ class Bench:
     published: Callable[[], Awaitable[Sequence[tuple[str, str, bytes]]]]
 
 
-@pytest.fixture(params=["memory"])
-def bench(request: pytest.FixtureRequest) -> Bench:
+@pytest.fixture(params=["memory", "nats"])
+async def bench(request: pytest.FixtureRequest, nats_url: str) -> AsyncIterator[Bench]:
+    if request.param == "memory":
+        yield memory()
+        return
+    async with on_nats(nats_url) as bench:
+        yield bench
+
+
+def memory() -> Bench:
     clock = ManualClock()
     broker = MemoryBroker(clock)
 
@@ -50,6 +68,38 @@ def bench(request: pytest.FixtureRequest) -> Bench:
         return [(event.event_id, event.event_type, event.body) for event in broker.events]
 
     return Bench(broker, broker, send, pass_time, published)
+
+
+@asynccontextmanager
+async def on_nats(url: str) -> AsyncIterator[Bench]:
+    """Two empty streams."""
+    connection = NatsConnection(NatsSettings(url))
+    stream = await connection.jetstream()
+    for name in (INBOX_STREAM, EVENTS_STREAM):
+        await stream.delete_stream(name)
+    await connection.forget()
+    stream = await connection.jetstream()
+
+    async def send(body: bytes, headers: dict[str, str]) -> None:
+        await stream.publish("events.test", body, headers=headers or None)
+
+    async def pass_time(duration: timedelta) -> None:
+        await asyncio.sleep(duration.total_seconds())  # a server has its own clock
+
+    async def published() -> Sequence[tuple[str, str, bytes]]:
+        count = (await stream.stream_info(EVENTS_STREAM)).state.messages
+        found = [await stream.get_msg(EVENTS_STREAM, seq=number + 1) for number in range(count)]
+        return [
+            (
+                (message.headers or {})["Nats-Msg-Id"],
+                str(message.subject).removeprefix(EMITTED),
+                message.data or b"",
+            )
+            for message in found
+        ]
+
+    yield Bench(NatsConsumer(connection), NatsPublisher(connection), send, pass_time, published)
+    await connection.forget()
 
 
 async def stream(bench: Bench, batch: int = 10) -> AsyncIterator[Delivery]:

@@ -34,6 +34,9 @@ AGENTS = ("router", "intake", "starter", "worker", "relay", "reconciler", "audit
 SETTLED_WITHIN = 90.0
 """Seconds, on a busy machine: after an outage the back-off alone may take fifteen."""
 
+SURPRISE = '"level": "error"'
+"""In a line of the log: an outage is expected and only warned of, an error is a bug."""
+
 Server = EmbeddedPostgres | EmbeddedTemporal | EmbeddedNats
 
 
@@ -144,8 +147,10 @@ class Installation:
     async def assert_invariants(self) -> None:
         """Everything settled, and nothing lost, doubled or out of order."""
         await self.settled()
-        for program in self.programs.values():
+        for name, program in self.programs.items():
             program.assert_alive()
+            surprises = [line for line in program.output.splitlines() if SURPRISE in line]
+            assert not surprises, f"{name}: {surprises[:3]}"
         async with self.connection() as connection:
             found = await violations(connection, await self.published(), self.accepted)
         assert not found, "\n".join(found[:20])

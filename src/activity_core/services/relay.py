@@ -54,7 +54,7 @@ class Relay:
             try:
                 await self._publisher.publish(row.event_id, row.type, row.body)
             except ActivityCoreError as error:
-                log.warning("publish_failed", event=row.event_id, key=row.key, error=str(error))
+                log.warning("publish_failed", event_id=row.event_id, key=row.key, error=str(error))
                 retry_at = self._clock.now() + wait_after(row.attempts)
                 return sent, Setback(row.position, str(error), retry_at)
             sent.append(row.position)

@@ -126,7 +126,7 @@ class Router:
         """The database refused a batch: find the event it is about, bury it, route the rest."""
         positions = [event.position for event in taken]
         if len(positions) == 1:
-            log.warning("event buried", event=taken[0].envelope.id, code=error.code)
+            log.warning("event_buried", event_id=taken[0].envelope.id, code=error.code)
             async with self._inbox.take(1, only=positions) as batch:
                 for event in batch.events:
                     await batch.bury(event, error.code, str(error), self._clock.now())

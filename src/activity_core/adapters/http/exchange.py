@@ -12,6 +12,7 @@ from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
 
 MAX_BYTES = 1 << 20
 """Of an answer; a longer one is refused, not cut."""
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,23 @@ async def exchange(
     if ask.json is not None:
         content = canonical_json(ask.json)
         headers.setdefault("content-type", "application/json")
-    if not url.startswith(("http://", "https://")):
-        raise BadInputError(f"{url!r} is no http address")
+    # As UTF-8: values come from events, and httpx would refuse anything but ASCII.
+    raw_headers = {name.encode(): value.encode() for name, value in headers.items()}
     async with client.stream(
-        ask.method, url, headers=headers, content=content, timeout=timeout_s
+        ask.method, _target(url), headers=raw_headers, content=content, timeout=timeout_s
     ) as response:
         return Answer(response.status_code, await _read(response))
+
+
+def _target(url: str) -> httpx.URL:
+    try:
+        target = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise BadInputError(f"{url!r} is no http address") from None
+    is_port = target.port is None or 0 < target.port <= MAX_PORT
+    if target.scheme not in {"http", "https"} or not target.host or not is_port:
+        raise BadInputError(f"{url!r} is no http address")
+    return target
 
 
 async def _read(response: httpx.Response) -> bytes:

@@ -7,7 +7,6 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -29,6 +28,10 @@ DUPLICATE_WINDOW = timedelta(minutes=10)
 """How long the server drops a repeated `Nats-Msg-Id`; later repeats carry the same event id."""
 MAX_BYTES = 1 << 30
 KEEP_OUTBOUND = timedelta(days=7)
+CONNECT_WITHIN = 2.0
+"""Seconds for the first connection: whoever waits for it may hold rows locked."""
+PAUSE = 0.5
+"""Seconds after a failed connection in which nobody tries another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class NatsConnection:
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
         self._lock = asyncio.Lock()
+        self._not_before = 0.0
 
     async def jetstream(self) -> JetStreamContext:
         """JetStream with both streams in place.
@@ -79,7 +83,7 @@ class NatsConnection:
         """
         async with self._lock:
             if self._stream is None:
-                self._stream = await self._connect()
+                self._stream = await self._connect_again()
             return self._stream
 
     async def check(self) -> None:
@@ -97,6 +101,17 @@ class NatsConnection:
         if client is not None:
             await _close(client)
 
+    async def _connect_again(self) -> JetStreamContext:
+        """Those who waited for an attempt that failed do not each make another."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._not_before:
+            raise UnavailableError("NATS: could not be reached a moment ago")
+        try:
+            return await self._connect()
+        except UnavailableError:
+            self._not_before = loop.time() + PAUSE
+            raise
+
     async def _connect(self) -> JetStreamContext:
         client = await self._open()
         try:
@@ -110,19 +125,24 @@ class NatsConnection:
         return stream
 
     async def _open(self) -> Client:
+        """A client that reconnects by itself; the first connection it would try for ever."""
+        client = Client()
         try:
-            return await nats.connect(
-                self._settings.url,
-                user_credentials=self._settings.credentials,
-                name="activity-core",
-                connect_timeout=2,
-                allow_reconnect=True,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.5,
-                error_cb=_note,
-            )
+            async with asyncio.timeout(CONNECT_WITHIN):
+                await client.connect(
+                    self._settings.url,
+                    user_credentials=self._settings.credentials,
+                    name="activity-core",
+                    connect_timeout=2,
+                    allow_reconnect=True,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=1,
+                    error_cb=_note,
+                )
         except (NatsError, TimeoutError, OSError) as error:
+            await _close(client)
             raise unavailable(error) from error
+        return client
 
 
 def unavailable(error: BaseException) -> UnavailableError:
@@ -141,7 +161,7 @@ async def _ensure(stream: JetStreamContext, config: StreamConfig) -> None:
 async def _close(client: Client) -> None:
     try:
         await client.close()
-    except (NatsError, TimeoutError, OSError) as error:
+    except (NatsError, TimeoutError, OSError, RuntimeError) as error:  # the last is uvloop's
         log.info("nats_close", error=str(error))
 
 

@@ -1,0 +1,137 @@
+"""The starter: committed first, then started; what was not confirmed is started again."""
+
+import pytest
+from tests.unit.memory_system import MemorySystem
+
+from activity_core.core.definition_file.parse import parse_definitions
+from activity_core.core.errors import UnavailableError
+from activity_core.core.event.envelope import EventEnvelope
+from activity_core.ports.run_queue import Signal
+from activity_core.services.registry import Registry
+from activity_core.services.router import Router
+from activity_core.services.starter import LEASE, Starter
+
+DEFINITIONS = """
+id: fused
+trigger: {event: {type: order.*}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+---
+id: waits
+trigger: {event: {type: held.*}}
+rules: [{id: r, tasks: [{id: t, human: {title: T, wait: true}}]}]
+"""
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.system = MemorySystem()
+        self.engine = self.system.engine
+        self.starter = self.another()
+
+    def another(self, max_runs: int = 3) -> Starter:
+        system = self.system
+        return Starter(
+            system.run_queue,
+            system.registry_store,
+            system.engine,
+            system.clock,
+            max_runs_per_execution=max_runs,
+        )
+
+    async def fire(self, type_: str, count: int) -> None:
+        system = self.system
+        envelopes = [
+            EventEnvelope(id=str(number), source=f"/{type_}", type=type_) for number in range(count)
+        ]
+        await system.ingest.accept(envelopes, "http")
+        await Router(system.inbox, system.registry_store, system.doorbell, system.clock).step()
+
+    def leased(self) -> int:
+        rows = self.system.state.tables.executions.values()
+        return sum(row.lease_until is not None for row in rows)
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    scene = Scene()
+    system = scene.system
+    registry = Registry(system.registry_store, system.doorbell, system.clock, config={})
+    await registry.apply(parse_definitions(DEFINITIONS, file="t"), "ann")
+    return scene
+
+
+async def test_runs_that_need_nothing_share_up_to_a_bound(scene: Scene):
+    await scene.fire("order.created", 7)
+    assert await scene.starter.step() is True
+    assert sorted(len(execution.runs) for execution in scene.engine.started.values()) == [1, 3, 3]
+    assert scene.leased() == 0
+    assert await scene.starter.step() is False
+
+
+async def test_runs_that_wait_are_alone(scene: Scene):
+    await scene.fire("held.one", 3)
+    await scene.starter.step()
+    assert [len(execution.runs) for execution in scene.engine.started.values()] == [1, 1, 1]
+
+
+async def test_what_was_not_started_is_started_after_its_lease(scene: Scene):
+    await scene.fire("order.created", 1)
+    scene.engine.failures.before(UnavailableError("away"))
+    with pytest.raises(UnavailableError):
+        await scene.starter.step()
+    assert scene.leased() == 1
+    other = scene.another()
+    assert await other.step() is False
+    scene.system.clock.advance(LEASE)
+    assert await other.step() is True
+    assert len(scene.engine.started) == 1
+    assert scene.leased() == 0
+
+
+async def test_an_answer_that_was_lost_starts_nothing_twice(scene: Scene):
+    await scene.fire("order.created", 1)
+    scene.engine.failures.after(UnavailableError("lost"))
+    with pytest.raises(UnavailableError):
+        await scene.starter.step()
+    before = dict(scene.engine.started)
+    scene.system.clock.advance(LEASE)
+    await scene.another().step()
+    assert scene.engine.started == before
+    assert scene.leased() == 0
+
+
+async def test_one_failure_does_not_keep_the_others_from_starting(scene: Scene):
+    await scene.fire("held.one", 3)
+    scene.engine.failures.before(UnavailableError("away"))
+    with pytest.raises(UnavailableError):
+        await scene.starter.step()
+    assert len(scene.engine.started) == 2
+    assert scene.leased() == 1
+
+
+async def test_a_bug_is_not_hidden_by_an_outage(scene: Scene):
+    await scene.fire("held.one", 2)
+    scene.engine.failures.before(UnavailableError("away"), ValueError("a bug"))
+    with pytest.raises(ValueError, match="a bug"):
+        await scene.starter.step()
+
+
+async def test_doorbells_are_delivered_and_those_of_the_gone_dropped(scene: Scene):
+    await scene.fire("held.one", 1)
+    await scene.starter.step()
+    [workflow_id] = scene.engine.started
+    async with scene.system.state.transaction() as tables:
+        tables.pending_signals[1] = Signal(1, workflow_id)
+        tables.pending_signals[2] = Signal(2, "gone")
+    assert await scene.starter.step() is True
+    assert scene.engine.signals == [workflow_id]
+    assert await scene.system.run_queue.take_signals(10) == []
+
+
+async def test_a_doorbell_that_fails_stays(scene: Scene):
+    async with scene.system.state.transaction() as tables:
+        tables.pending_signals[1] = Signal(1, "w")
+    scene.engine.failures.before(UnavailableError("away"))
+    with pytest.raises(UnavailableError):
+        await scene.starter.step()
+    assert len(await scene.system.run_queue.take_signals(10)) == 1

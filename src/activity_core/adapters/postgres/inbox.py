@@ -19,11 +19,12 @@ from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.inbox import Acceptance, Arrival, RoutingBatch
 
+# Arrays travel in binary: psycopg would look at every character of the others, to escape it.
 _ACCEPT = """
 with arrival as (
     select * from unnest(
-        %(keys)b::bytea[], %(digests)b::bytea[], %(sources)s::text[], %(ids)s::text[],
-        %(types)s::text[], %(subjects)s::text[], %(times)s::timestamptz[], %(vias)s::text[],
+        %(keys)b::bytea[], %(digests)b::bytea[], %(sources)b::text[], %(ids)b::text[],
+        %(types)b::text[], %(subjects)b::text[], %(times)b::text[], %(vias)b::text[],
         %(bodies)b::bytea[]
     ) with ordinality as a (
         event_key, digest, source, event_id, type, subject, occurred_at, via, body, place)
@@ -37,7 +38,8 @@ fresh as (  -- in order of keys, so that two calls with the same events cannot d
 body as (
     insert into events (tenant, received_at, event_key, source, event_id, type, subject,
         occurred_at, via, body)
-    select %(tenant)s, %(at)s, event_key, source, event_id, type, subject, occurred_at, via, body
+    select %(tenant)s, %(at)s, event_key, source, event_id, type, subject,
+        occurred_at::timestamptz, via, body
     from arrival join fresh using (event_key)
 ),
 queue as (
@@ -121,7 +123,7 @@ class PostgresInbox:
             "ids": [envelope.id for envelope in envelopes],
             "types": [envelope.type for envelope in envelopes],
             "subjects": [envelope.subject for envelope in envelopes],
-            "times": [envelope.time for envelope in envelopes],
+            "times": [envelope.time and envelope.time.isoformat() for envelope in envelopes],
             "vias": [arrival.via for arrival in arrivals.values()],
             "bodies": [envelope.to_bytes() for envelope in envelopes],
         }

@@ -1,8 +1,10 @@
 """The real command as a child process: started, watched by its output, asked to stop or killed."""
 
 import asyncio
+import ctypes
 import os
 import signal
+import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,6 +14,8 @@ from pathlib import Path
 import psutil
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "activity-core")
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)  # loaded here: a forked child must not import anything
 INHERITED = ("PATH", "HOME", "LANG", "USER")
 MARK = "ACTIVITY_CORE_TEST_MARK"
 """A variable that every process below one of ours has, so that what is left behind is found."""
@@ -80,6 +84,7 @@ class Program:
                 stdout=out,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with_us,
             )
         return cls(process, log)
 
@@ -131,6 +136,12 @@ class Program:
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+
+
+def _end_with_us() -> None:
+    """In the child: the kernel kills it if the test run is killed, which cleans nothing up."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def marked(mark: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nats
-import psutil  # type: ignore[import-untyped]  # ships no type hints
+import psutil
 import psycopg
 import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest

@@ -8,6 +8,7 @@ its neighbours. Runs that are recorded already stay as they are.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from activity_core.core.errors import RejectedError
 from activity_core.core.run.progress import SourceStep
@@ -94,7 +95,7 @@ class RunRecorder:
             unknown = self._catalogue.unknown((run.definition_id, run.version) for run in runs)
             if not unknown:
                 async with asyncio.timeout(SHARED_SECONDS if len(runs) > 1 else None):
-                    found = [Recorded(run, await self._outcome(run)) for run in runs]
+                    found = [Recorded(run, await self._outcome(run, at)) for run in runs]
                     await execution.record(_records(found), at)
         if unknown:
             # Not inside: a transaction must not wait for a second connection to the same store.
@@ -103,11 +104,11 @@ class RunRecorder:
         _count(found)
         return found
 
-    async def _outcome(self, run: ClaimedRun) -> RunRecord | list[SourceStep] | None:
+    async def _outcome(self, run: ClaimedRun, at: datetime) -> RunRecord | list[SourceStep] | None:
         if run.recorded:
             return None
         definition = self._catalogue.get((run.definition_id, run.version))
-        return await self._decider.decide(run, definition, self._clock.now())
+        return await self._decider.decide(run, definition, at)
 
 
 def _records(found: Sequence[Recorded]) -> list[RunRecord]:

@@ -18,7 +18,7 @@ from activity_core.ports.registry import RegistrySnapshot, RegistryStore
 from activity_core.ports.run_queue import RunQueue
 from activity_core.services.metrics import EXECUTIONS_STARTED
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=10)
 """How long a start may take before another starter tries the same workflow id."""
 BATCH = 1_000
 AT_ONCE = 32

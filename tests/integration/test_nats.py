@@ -127,6 +127,19 @@ async def test_a_stream_of_somebody_elses_is_left_as_it_is(server: EmbeddedNats)
         assert (await again.stream_info(EVENTS_STREAM)).config.max_msgs == 7
 
 
+async def test_an_outbound_stream_that_was_removed_is_made_again(server: EmbeddedNats):
+    await server.start()
+    async with link(server.url) as connection:
+        stream = await connection.jetstream()
+        await stream.delete_stream(EVENTS_STREAM)
+        publisher = NatsPublisher(connection)
+        with pytest.raises(UnavailableError):
+            await publisher.publish("e1", "activity-core.x.v1", b"{}")
+        await publisher.publish("e1", "activity-core.x.v1", b"{}")
+        info = await (await connection.jetstream()).stream_info(EVENTS_STREAM)
+        assert info.state.messages == 1
+
+
 async def test_ours_keep_their_type_as_subject_and_those_of_teams_get_a_prefix(nats_url: str):
     async with link(nats_url) as connection:
         stream = await connection.jetstream()

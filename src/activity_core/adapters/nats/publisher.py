@@ -2,6 +2,7 @@
 
 from nats.errors import Error as NatsError
 from nats.js.api import Header
+from nats.js.errors import NoStreamResponseError
 
 from activity_core.adapters.nats.connection import EMITTED, NatsConnection, unavailable
 from activity_core.core.definition.task_template import OURS
@@ -29,5 +30,9 @@ class NatsPublisher:
         }
         try:
             await stream.publish(subject, body, timeout=TIMEOUT, headers=headers)
+        except NoStreamResponseError as error:
+            # Somebody removed the stream: connecting anew makes it again.
+            await self._connection.forget()
+            raise unavailable(error) from error
         except (NatsError, TimeoutError, OSError) as error:
             raise unavailable(error) from error

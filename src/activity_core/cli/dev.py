@@ -20,7 +20,7 @@ from activity_core.bootstrap.agents import AGENTS
 from activity_core.bootstrap.system import open_system
 from activity_core.cli import definition_files
 from activity_core.cli.client import DEFAULT_URL, TIMEOUT, Client
-from activity_core.cli.serve import running, stop_signal
+from activity_core.cli.serve import running
 from activity_core.core.definition_file.bundle import Bundle
 from activity_core.core.errors import UnavailableError
 from activity_core.embedded.ports import choose_ports
@@ -82,7 +82,7 @@ async def dev_stack(
 async def run_dev(
     settings: Settings, data_dir: Path, port: int | None, definitions: Path | None
 ) -> None:
-    """Run until SIGINT or SIGTERM, printing where everything is.
+    """Run until cancelled, printing where everything is.
 
     Raises:
         ConfigurationError, UnavailableError: see `dev_stack`.
@@ -90,13 +90,15 @@ async def run_dev(
     """
     settings = settings.model_copy(update={"port": _choose_port(settings.port, port)})
     bundle = None if definitions is None else read_files(definitions)
-    async with dev_stack(settings, data_dir, _say) as up:
-        if bundle is not None:
-            await asyncio.to_thread(apply_bundle, up.api_url, bundle)
-        _print_addresses(up, data_dir)
-        await stop_signal()
-        _say("stopping")
-    _say("stopped; the state is kept in " + str(data_dir))
+    try:
+        async with dev_stack(settings, data_dir, _say) as up:
+            if bundle is not None:
+                await asyncio.to_thread(apply_bundle, up.api_url, bundle)
+            _print_addresses(up, data_dir)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        _say("stopped; the state is kept in " + str(data_dir))
+        raise
 
 
 def read_files(path: Path) -> Bundle:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+INTERRUPTED = 130
+"""The exit code of a demo that was stopped: it showed nothing."""
+
 AGENT_HELP = {
     "router": "Decide about accepted events.",
     "intake": "Take events from the broker into the inbox.",
@@ -60,7 +63,8 @@ def demo(
     from activity_core.cli.demo.stage import run_demo  # noqa: PLC0415 - keeps --help quick
 
     _started(quiet=True)
-    raise typer.Exit(_run(run_demo(examples)))
+    code = _run(run_demo(examples))
+    raise typer.Exit(INTERRUPTED if code is None else code)
 
 
 def migrate() -> None:
@@ -105,8 +109,10 @@ def _started(*, quiet: bool = False) -> "Settings":
     return load_settings()
 
 
-def _run(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end on the quicker event loop."""
+def _run(main: Coroutine[Any, Any, Result]) -> Result | None:
+    """Run to the end, on the quicker event loop; None if it was told to stop before."""
     import uvloop  # noqa: PLC0415 - keeps --help quick
 
-    return uvloop.run(main)
+    from activity_core.cli.serve import until_told_to_stop  # noqa: PLC0415 - keeps --help quick
+
+    return uvloop.run(until_told_to_stop(main))

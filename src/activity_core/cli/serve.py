@@ -1,11 +1,11 @@
-"""Serving: some agents of a system, and perhaps the API, until a signal or a failure ends it."""
+"""Serving: some agents of a system, and perhaps the API, until a signal ends it."""
 
 import asyncio
 import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from activity_core.adapters.postgres.migrate import check_migrated
 from activity_core.api.server import ApiServer
@@ -14,9 +14,13 @@ from activity_core.bootstrap.system import System, open_system
 from activity_core.services.loop import until_available
 from activity_core.settings import Settings
 
+Result = TypeVar("Result")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 async def serve_system(settings: Settings, agents: Sequence[str], *, with_api: bool) -> None:
-    """Run until SIGINT or SIGTERM.
+    """Run until cancelled.
 
     Raises:
         ConfigurationError: settings are missing, or the database has another schema.
@@ -24,7 +28,7 @@ async def serve_system(settings: Settings, agents: Sequence[str], *, with_api: b
     async with open_system(settings) as system:
         await until_available("postgres", lambda: check_migrated(system.pool))
         async with running(system, agents, with_api=with_api):
-            await stop_signal()
+            await asyncio.Event().wait()
 
 
 @asynccontextmanager
@@ -58,17 +62,31 @@ async def running(
                 task.cancel()
 
 
-async def stop_signal() -> None:
-    """Wait for SIGINT or SIGTERM; a second one kills as usual."""
-    asked = asyncio.Event()
+async def until_told_to_stop(work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What `work` returns; None if SIGINT or SIGTERM came before.
+
+    A signal cancels it, from its first moment on, and whatever it opened is closed on the way out.
+    A second signal kills as usual.
+    """
+    task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked.set)
-    try:
-        await asked.wait()
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+    told = False
+
+    def stop() -> None:
+        nonlocal told
+        told = True
+        for number in _SIGNALS:
             loop.remove_signal_handler(number)
+        task.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        return None
 
 
 @asynccontextmanager

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from activity_core.core.event.envelope import EventEnvelope
-from activity_core.core.rules.matching import Matcher
 from activity_core.ports.reading import Reading, Row
 from activity_core.ports.registry import RegistryStore
+from activity_core.services.router import Listeners
 
 
 class Explain:
@@ -51,12 +51,8 @@ class Explain:
     async def _matches(
         self, envelope: Mapping[str, Any], revision: int
     ) -> dict[str, dict[str, Any]]:
-        snapshot = await self._registry.snapshot(revision)
-        listening = [
-            (entry.definition, entry.version)
-            for entry in snapshot.entries.values()
-            if not entry.retired
-        ]
+        listeners = Listeners.of(await self._registry.snapshot(revision))
+        event = EventEnvelope.from_json(dict(envelope))
         return {
             match.definition_id: {
                 "definition_id": match.definition_id,
@@ -64,5 +60,5 @@ class Explain:
                 "outcome": str(match.outcome),
                 "reason": match.reason or "the filter says no",
             }
-            for match in Matcher(listening).match(EventEnvelope.from_json(dict(envelope)))
+            for match in listeners.matcher.match(event)
         }

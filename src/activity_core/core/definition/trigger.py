@@ -182,8 +182,3 @@ class TriggerSet(Model):
     def kinds(self) -> list[str]:
         """Names of the triggers that it has."""
         return [kind for kind in ("cron", "interval", "event", "manual") if getattr(self, kind)]
-
-    @property
-    def scheduled(self) -> bool:
-        """Whether slots exist for it."""
-        return self.cron is not None or self.interval is not None

@@ -82,7 +82,10 @@ def test_another_context_has_another_hash() -> None:
 
 def test_a_slot_is_kept() -> None:
     slot = Occurrence("k", TriggerKind.SCHEDULE, scheduled_for=datetime(2026, 11, 21, tzinfo=UTC))
-    assert take_snapshot(slot, RUN, {}, {}).document["slot"] == "2026-11-21T00:00:00Z"
+    document = take_snapshot(slot, RUN, {}, {}).document
+    assert document["slot"] == document["gap_start"] == document["gap_end"]
+    assert document["slot"] == "2026-11-21T00:00:00Z"
+    assert document["missed_count"] == 0
 
 
 def test_too_large_names_the_largest_source() -> None:

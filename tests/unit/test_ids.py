@@ -48,20 +48,25 @@ def test_a_slot_is_named_in_utc():
     )
 
 
-def test_workflows_name_their_slot_and_their_attempt():
+def test_workflows_name_their_attempt():
     slot = datetime(2026, 11, 21, 9, tzinfo=UTC)
     workflow = ids.workflow_id("tidy-up", ids.occurrence_of_slot(slot))
     assert workflow == "activity-tidy-up-2026-11-21T09:00:00Z"
-    assert ids.slot_of_workflow("tidy-up", workflow) == slot
     assert ids.attempt_of_workflow(workflow) == 1
     assert ids.workflow_id("tidy-up", "m.1", attempt=3) == "activity-tidy-up-m.1-r2"
     assert ids.attempt_of_workflow("activity-tidy-up-m.1-r2") == 3
 
 
-@pytest.mark.parametrize("workflow", ["activity-other-2026-11-21T09:00:00Z", "activity-tidy-up-x"])
-def test_workflows_of_others_name_no_slot(workflow: str):
-    with pytest.raises(BadInputError):
-        ids.slot_of_workflow("tidy-up", workflow)
+@pytest.mark.parametrize("schedule", [ids.schedule_id("tidy-up"), ids.shared_schedule_id("0" * 32)])
+def test_ticks_name_their_slot(schedule: str):
+    assert schedule.startswith(ids.SCHEDULE_PREFIX)
+    workflow = f"{ids.tick_workflow_id(schedule)}-2026-11-21T09:00:00Z"
+    assert workflow.startswith("activity-tick-")
+    assert ids.slot_of_tick(workflow) == datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+def test_ticks_that_no_schedule_started_name_none():
+    assert ids.slot_of_tick("activity-tick-overdue") is None
 
 
 @pytest.mark.parametrize("request_id", ["a", "A-1_b.c", "x" * 64, "r2", "a-r"])

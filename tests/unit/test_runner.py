@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 from tests.core_stage import CoreStage
 
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
-from activity_core.core import ids
 from activity_core.core.errors import ContextUnavailableError, RejectedError, UnavailableError
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.run.progress import Progress, ProgressState
+from activity_core.core.run.progress import ProgressState
 from activity_core.core.run.run import RunFailure, RunRecord, RunStatus
 from activity_core.core.run.task import TaskResult, TaskStatus
 from activity_core.ports.context_source import SourceRequest
@@ -395,17 +394,3 @@ async def test_a_surprise_fails_one_run_only(stage: CoreStage) -> None:
     stage.source.answers["rows"] = []
     counts = (await stage.runner.advance(await execution_of(stage))).counts
     assert counts == {"completed": 1, "failed": 1}
-
-
-async def test_a_slot_is_claimed_by_one_workflow(stage: CoreStage) -> None:
-    await stage.apply(
-        HUMAN.replace("manual: ", "interval: {every: 1h}").replace("input.name", "slot")
-    )
-    slot = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    workflow = ids.workflow_id("ask", ids.occurrence_of_slot(slot))
-    first = await stage.runner.advance_slot("ask", slot, workflow)
-    assert first.counts == {"completed": 1}
-    rival = await stage.runner.advance_slot("ask", slot, workflow + "-rival")
-    assert rival == Progress(ProgressState.DONE, counts={"skipped": 1})
-    (run,) = stage.state.tables.runs.values()
-    assert stage.tasks_of(run.run_id)["call"].task.title == "Call 2026-01-01T12:00:00Z"

@@ -24,6 +24,7 @@ from activity_core.services.reconciler import Reconciler
 from activity_core.services.relay import Relay
 from activity_core.services.router import Router
 from activity_core.services.run_auditor import RunAuditor
+from activity_core.services.slot_auditor import SlotAuditor
 from activity_core.services.starter import Starter
 from activity_core.settings import RUNS_QUEUE
 from activity_core.workflows.worker import workers
@@ -90,18 +91,21 @@ async def reconciler(system: System) -> None:
 
 
 async def auditor(system: System) -> None:
-    """Closes lost runs, and keeps house in the database."""
+    """Closes lost runs, has overdue slots settled, and keeps house in the database."""
+    stores = system.stores
     engine = TemporalEngine(await system.temporal_when_there(), RUNS_QUEUE)
     agent = RunAuditor(
-        system.stores.run_queue,
-        system.stores.run_ledger,
+        stores.run_queue,
+        stores.run_ledger,
         engine,
         system.clock,
         system.doorbell,
         deployment=system.settings.deployment,
     )
+    slots = SlotAuditor(stores.slots, system.slot_histories(), engine, system.clock)
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.run())
+        group.create_task(slots.run())
         group.create_task(_keep_house(system))
 
 

@@ -43,6 +43,8 @@ from activity_core.services.run_context import ContextReader
 from activity_core.services.run_decider import RunDecider
 from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
+from activity_core.services.slot_history import SlotHistories
+from activity_core.services.slot_settler import SlotSettler
 from activity_core.settings import Settings
 from activity_core.workflows.steps import RunSteps
 
@@ -157,7 +159,20 @@ class System:
             self.doorbell,
             deployment=settings.deployment,
         )
-        return RunSteps(runner, performer)
+        return RunSteps(runner, performer, self._settler(catalogue))
+
+    def slot_histories(self) -> SlotHistories:
+        """What was in force when."""
+        return SlotHistories(self.stores.registry, Catalogue(self.stores.registry))
+
+    def _settler(self, catalogue: Catalogue) -> SlotSettler:
+        return SlotSettler(
+            self.stores.slots,
+            SlotHistories(self.stores.registry, catalogue),
+            self.clock,
+            self.doorbell,
+            deployment=self.settings.deployment,
+        )
 
 
 @asynccontextmanager

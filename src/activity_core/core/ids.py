@@ -12,6 +12,9 @@ from hashlib import sha256
 from activity_core.core.errors import BadInputError
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ENDS_WITH_A_SLOT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+SCHEDULE_PREFIX = "activity-schedule-"
+_SHARED = "shared-"
 _LOOKS_LIKE_A_RETRY = re.compile(r"-r\d+$")
 
 
@@ -95,16 +98,10 @@ def workflow_id(definition_id: str, occurrence_key: str, attempt: int = 1) -> st
     return f"activity-{definition_id}-{occurrence_key}{retry}"
 
 
-def slot_of_workflow(definition_id: str, workflow: str) -> datetime:
-    """The slot that Temporal appended when a schedule of the definition started the workflow.
-
-    Raises:
-        BadInputError: it is no workflow of a slot of that definition.
-    """
-    try:
-        return slot_of_occurrence(workflow.removeprefix(workflow_id(definition_id, "")))
-    except ValueError as error:
-        raise BadInputError(f"{workflow} names no slot of {definition_id}") from error
+def slot_of_tick(workflow: str) -> datetime | None:
+    """The nominal time that Temporal appended when a schedule started the workflow, if one did."""
+    match = _ENDS_WITH_A_SLOT.search(workflow)
+    return match and slot_of_occurrence(match.group())
 
 
 def attempt_of_workflow(workflow: str) -> int:
@@ -119,5 +116,15 @@ def batch_workflow_id(execution: str) -> str:
 
 
 def schedule_id(definition_id: str) -> str:
-    """The Temporal Schedule of a definition."""
-    return f"activity-schedule-{definition_id}"
+    """The Temporal Schedule of a definition whose clock no other has."""
+    return f"{SCHEDULE_PREFIX}{definition_id}"
+
+
+def shared_schedule_id(fingerprint: str) -> str:
+    """The Temporal Schedule of all definitions with the same clock."""
+    return f"{SCHEDULE_PREFIX}{_SHARED}{fingerprint}"
+
+
+def tick_workflow_id(schedule: str) -> str:
+    """The workflows that a schedule starts; Temporal appends the nominal time."""
+    return "activity-tick-" + schedule.removeprefix(SCHEDULE_PREFIX)

@@ -33,6 +33,22 @@ class Engine(Protocol):
         """Ring the workflow's doorbell; False if it is not there or closed."""
         ...
 
+    async def cancel(self, workflow_id: str) -> bool:
+        """Ask a workflow to end; False if it is not there or closed."""
+        ...
+
+    async def terminate(self, workflow_id: str) -> bool:
+        """End a workflow at once; False if it is not there or closed."""
+        ...
+
+    async def tick(self) -> None:
+        """Have a worker settle the slots that are due, unless one is asked to already.
+
+        Raises:
+            UnavailableError: Temporal does not answer; nothing is settled while it is away.
+        """
+        ...
+
     async def state(self, workflow_id: str) -> WorkflowState:
         """What Temporal says about a workflow id."""
         ...

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 
@@ -62,6 +63,7 @@ class RegistrySnapshot:
     revision: int
     entries: Mapping[str, RegistryEntry]
     connections: Mapping[str, Connection] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,18 @@ class LogLine:
     paused: bool
     retired: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """What was in force of a definition from `at` on, until its next line."""
+
+    at: datetime
+    version: int
+    paused: bool
+    retired: bool
+    reason: str = ""
+    actor: str = ""
 
 
 class RegistryEdit(Protocol):
@@ -92,6 +106,10 @@ class RegistryEdit(Protocol):
         """Store or replace a connection."""
         ...
 
+    async def put_calendar(self, calendar: Calendar) -> None:
+        """Store or replace a calendar."""
+        ...
+
     async def log(self, lines: Sequence[LogLine]) -> int:
         """Append the changes as one new revision; returns it."""
         ...
@@ -105,7 +123,14 @@ class RegistryStore(Protocol):
         ...
 
     async def snapshot(self, revision: int | None = None) -> RegistrySnapshot:
-        """The registry at a revision (default: the newest). Connections are always the newest."""
+        """The registry at a revision (default: the newest).
+
+        Connections and calendars are always the newest.
+        """
+        ...
+
+    async def history(self, since: Mapping[str, datetime]) -> Mapping[str, Sequence[HistoryLine]]:
+        """By definition id: the line in force at that instant, if any, and all later ones."""
         ...
 
     async def version(self, definition_id: str, version: int) -> ActivityDefinition:
@@ -114,6 +139,12 @@ class RegistryStore(Protocol):
         Raises:
             NotFoundError: no such version.
         """
+        ...
+
+    async def versions(
+        self, wanted: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], ActivityDefinition]:
+        """Several versions at once; unknown ones are left out."""
         ...
 
     def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:

@@ -6,22 +6,12 @@ written first.
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.run import ClaimedRun, RunFailure, RunRecord, RunStatus
-
-
-@dataclass(frozen=True, slots=True)
-class SlotClaim:
-    """A schedule slot that wants its run. `workflow_id` tells a repeated step from a rival."""
-
-    definition_id: str
-    slot: datetime
-    workflow_id: str
 
 
 class OpenExecution(Protocol):
@@ -54,15 +44,6 @@ class RunLedger(Protocol):
 
         Raises:
             NotFoundError: no such execution.
-        """
-        ...
-
-    async def claim_slot(self, claim: SlotClaim, at: datetime) -> str | None:
-        """Decide about a slot once: its execution id, or None if no run follows.
-
-        The first claimer gets a run on the current version; asking again with the same workflow
-        id finds it again; a rival gets None. A paused, disabled or retired definition decides
-        `skipped`; about an unknown one nothing is decided.
         """
         ...
 

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from activity_core.core.jsontext import JsonValue
@@ -22,12 +23,21 @@ class OpenRun:
     status: RunStatus
 
 
+class SignalKind(StrEnum):
+    """What a workflow is told: to look at its tasks again, or to end."""
+
+    TASKS_CHANGED = "tasks_changed"
+    CANCEL = "cancel"
+    TERMINATE = "terminate"
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A payload-free doorbell for the workflow of a run that waits for its tasks."""
+    """A payload-free message for the workflow of a run."""
 
     position: int
     workflow_id: str
+    kind: SignalKind = SignalKind.TASKS_CHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class RunQueue(Protocol):
         lease: timedelta,
     ) -> list[Execution]:
         """Commit executions of up to `limit` pending runs, oldest first, leased until at + lease.
+
+        Only runs whose start is not put off beyond `at`.
 
         Runs that were closed meanwhile are left out. What `composer` raises changes nothing.
         """

@@ -1,29 +1,30 @@
 """The scheduler: Temporal Schedules, the on-time clock for slots.
 
-`services.reconciler` makes what is there equal to what the registry says.
+`services.reconciler` makes what is there equal to what the registry says. A schedule carries no
+meaning: each of its ticks has all slots settled that are due, whosever they are.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from activity_core.core.schedule import ScheduleSpec
+from activity_core.core.schedule.clock import ClockSpec
 
 
 @dataclass(frozen=True, slots=True)
 class WantedSchedule:
-    """The schedule that a definition should have."""
+    """A schedule that should be there, for one definition or for all that tick alike."""
 
-    definition_id: str
-    spec: ScheduleSpec
+    schedule_id: str
+    clock: ClockSpec
     paused: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingSchedule:
-    """A schedule of ours that is there; `fingerprint` says which spec it was made from."""
+    """A schedule of ours that is there; `fingerprint` is that of the clock that it follows now."""
 
-    definition_id: str
+    schedule_id: str
     fingerprint: str
     paused: bool
 
@@ -32,13 +33,13 @@ class Scheduler(Protocol):
     """Schedules named `activity-schedule-…` of one namespace."""
 
     async def existing(self) -> Mapping[str, ExistingSchedule]:
-        """By definition id; schedules of others are not touched."""
+        """By schedule id; schedules of others are not touched."""
         ...
 
     async def put(self, wanted: WantedSchedule) -> None:
-        """Create it, or change the existing one; a change never fires a past slot."""
+        """Create it, or change the existing one; a change never ticks for a past slot."""
         ...
 
-    async def delete(self, definition_id: str) -> None:
+    async def delete(self, schedule_id: str) -> None:
         """Remove it; fine if it is gone already."""
         ...

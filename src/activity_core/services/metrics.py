@@ -17,3 +17,10 @@ EXECUTIONS_STARTED = Counter(
 RUNS = Counter("activity_core_runs", "Runs recorded or closed, by status.", ["status"])
 TASKS_CREATED = Counter("activity_core_tasks_created", "Tasks recorded, by kind.", ["kind"])
 EVENTS_OUT = Counter("activity_core_events_out", "Events published, by result.", ["result"])
+SLOTS = Counter("activity_core_slots", "Decisions about schedule slots, by outcome.", ["outcome"])
+OVERDUE_TICKS = Counter(
+    "activity_core_overdue_ticks", "Looks that were asked for because slots were overdue."
+)
+UNEXPLAINED_SLOTS = Counter(
+    "activity_core_unexplained_slots", "Slots without a decision. Any increase is an alarm."
+)

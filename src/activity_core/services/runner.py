@@ -1,13 +1,12 @@
 """The runner: carries out the runs of one execution as far as goes without waiting.
 
-In: an execution, or a slot to be claimed; called by the steps of the workflow. Out: a `Progress`
+In: an execution; called by the steps of the workflow. Out: a `Progress`
 that says what the workflow does next. Every step may be repeated: what is recorded or closed
 stays as it is, and the answer is what is stored.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 
 from activity_core.core.run.progress import Progress, ProgressState
 from activity_core.core.run.run import OPEN, ClaimedRun, RunFailure, RunRecord
@@ -15,7 +14,7 @@ from activity_core.core.run.task import NewTask
 from activity_core.core.run.task_steps import as_decided, steps_of
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
-from activity_core.ports.run_ledger import RunLedger, SlotClaim
+from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.task_ledger import TaskLedger
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.run_closer import RunCloser
@@ -46,14 +45,6 @@ class Runner:
         self._closer = closer
         self._clock = clock
         self._doorbell = doorbell
-
-    async def advance_slot(self, definition_id: str, slot: datetime, workflow_id: str) -> Progress:
-        """Claim a schedule's slot and carry out its run; nothing if the slot is not ours."""
-        claim = SlotClaim(definition_id, slot, workflow_id)
-        execution_id = await self._ledger.claim_slot(claim, self._clock.now())
-        if execution_id is None:
-            return Progress(ProgressState.DONE, counts={"skipped": 1})
-        return await self.advance(execution_id)
 
     async def advance(self, execution_id: str) -> Progress:
         """Decide and record what can be, and say what is left.

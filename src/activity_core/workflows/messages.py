@@ -8,6 +8,7 @@ library only.
 from dataclasses import dataclass
 
 RUN_ACTIVITY = "RunActivity"
+SLOT_TICK = "SlotTick"
 TASKS_CHANGED = "tasks_changed"
 
 ADVANCE = "advance"
@@ -18,6 +19,7 @@ FAIL_TASK = "fail_task"
 MAKE_READY = "make_ready"
 TASK_STATES = "task_states"
 CLOSE_RUN = "close_run"
+SETTLE_SLOTS = "settle_slots"
 
 UNAVAILABLE = "unavailable"
 """Type of the failure when a part of ours could not be reached: costs time, never an attempt."""
@@ -25,13 +27,9 @@ UNAVAILABLE = "unavailable"
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Either an execution that was committed, or a definition whose slot this is.
+    """An execution that was committed."""
 
-    A Temporal Schedule can only hand over the definition; the slot is the end of the workflow id.
-    """
-
-    execution_id: str = ""
-    definition_id: str = ""
+    execution_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """`RunActivity`: carries out one or many committed runs; orchestration only.
 
-A starter or a Temporal Schedule starts it with ids; `steps` does the work. Runs that need nothing
+The starter starts it with ids; `steps` does the work. Runs that need nothing
 long-lived are over after one local activity within one workflow task. A single run may have remote
 sources to gather and tasks to perform; then this goes on until nothing is left of it. That a run
 failed is a recorded fact: the workflow itself completes.
@@ -39,7 +39,7 @@ class RunActivity:
 
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
-        """Carry out the runs of an execution, or of a slot if it is the first to claim it."""
+        """Carry out the runs of an execution."""
         progress = await local(ADVANCE, request, Progress)
         counts = Counter(progress.counts)
         while progress.state is not ProgressState.DONE:

@@ -26,6 +26,7 @@ from activity_core.core.run.progress import Progress
 from activity_core.core.run.run import RunFailure
 from activity_core.services.performer import Performer
 from activity_core.services.runner import Runner
+from activity_core.services.slot_settler import SlotSettler
 from activity_core.workflows.messages import (
     ADVANCE,
     CLOSE_RUN,
@@ -34,6 +35,7 @@ from activity_core.workflows.messages import (
     GATHER_SOURCE,
     MAKE_READY,
     PERFORM_TASK,
+    SETTLE_SLOTS,
     TASK_STATES,
     CloseRun,
     FailRun,
@@ -55,9 +57,10 @@ _log = structlog.get_logger(__name__)
 class RunSteps:
     """The steps of runs and tasks, for the workers of one tenant."""
 
-    def __init__(self, runner: Runner, performer: Performer) -> None:
+    def __init__(self, runner: Runner, performer: Performer, settler: SlotSettler) -> None:
         self._runner = runner
         self._performer = performer
+        self._settler = settler
 
     @property
     def of_runs(self) -> Sequence[Callable[..., Any]]:
@@ -71,6 +74,7 @@ class RunSteps:
             self.task_states,
             self.close_run,
             self.perform_task,
+            self.settle_slots,
         )
 
     @property
@@ -82,11 +86,7 @@ class RunSteps:
     async def advance(self, request: RunRequest) -> Progress:
         """Claim, read local context, decide, record: everything that needs nothing long-lived."""
         with _stable_codes():
-            if request.execution_id:
-                return await self._runner.advance(request.execution_id)
-            workflow_id = activity.info().workflow_id or ""
-            slot = ids.slot_of_workflow(request.definition_id, workflow_id)
-            return await self._runner.advance_slot(request.definition_id, slot, workflow_id)
+            return await self._runner.advance(request.execution_id)
 
     @activity.defn(name=GATHER_SOURCE)
     async def gather_source(self, question: GatherSource) -> None:
@@ -132,6 +132,13 @@ class RunSteps:
         """Close a run as its tasks say."""
         with _stable_codes():
             return await self._runner.close(closing.execution_id, closing.run_id)
+
+    @activity.defn(name=SETTLE_SLOTS)
+    async def settle_slots(self, _: None) -> int:
+        """Decide about all slots that are due; how many runs follow."""
+        with _stable_codes():
+            nominal = ids.slot_of_tick(activity.info().workflow_id or "")
+            return await self._settler.settle(nominal)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activity_core.workflows.run_activity import RunActivity
+from activity_core.workflows.slot_tick import SlotTick
 from activity_core.workflows.steps import RunSteps
 
 PASSED_THROUGH = ("activity_core.core.run.progress", "activity_core.workflows.messages")
@@ -35,7 +36,7 @@ def build_worker(client: Client, steps: RunSteps, queue: str, *, parallel: int =
     return Worker(
         client,
         task_queue=queue,
-        workflows=[RunActivity],
+        workflows=[RunActivity, SlotTick],
         activities=steps.of_runs,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         max_concurrent_workflow_tasks=parallel,

@@ -106,11 +106,11 @@ async def _read_only(link: psycopg.AsyncConnection[Mapping[str, object]]) -> Non
 
 
 def _values(config: SqlSourceConfig, variables: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    """What `:name` can stand for: slot, event_id, run_id and the evaluated params."""
+    """What `:name` can stand for: slot, gap_start, gap_end, event_id, run_id and the evaluated params."""
     event, run = variables.get("event"), variables.get("run")
     names = frozenset(variables)
     return {
-        "slot": variables.get("slot") or None,
+        **{name: variables.get(name) or None for name in ("slot", "gap_start", "gap_end")},
         "event_id": event.get("id") if isinstance(event, dict) else None,
         "run_id": run.get("id") if isinstance(run, dict) else None,
         **{

@@ -19,7 +19,10 @@ from activity_core.core.definition.task_template import TaskTemplate
 from activity_core.core.definition.trigger import TriggerSet
 from activity_core.core.jsontext import canonical_json
 
-RESERVED_NAMES = frozenset({"event", "context", "config", "run", "input", "slot"})
+SLOT_VARIABLES = frozenset({"slot", "gap_start", "gap_end", "missed_count", "slots"})
+"""What a slot is for, see `rules.occurrence`."""
+
+RESERVED_NAMES = frozenset({"event", "context", "config", "run", "input"}) | SLOT_VARIABLES
 """Variables that every expression sees; `as` may not hide them."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.definition import SLOT_VARIABLES, ActivityDefinition
 from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.errors import (
     ContextUnavailableError,
@@ -21,7 +21,7 @@ from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.rules.occurrence import Occurrence
 
 MAX_SNAPSHOT_BYTES = 1_048_576
-EVENT_SOURCE_VARIABLES = frozenset({"event", "input", "slot", "config"})
+EVENT_SOURCE_VARIABLES = frozenset({"event", "input", "config"}) | SLOT_VARIABLES
 """What a source of kind `event` sees."""
 
 
@@ -59,7 +59,7 @@ def take_snapshot(
         "run": dict(run),
         "trigger": occurrence.trigger.value,
         "event": None if event is None else {"source": event.source, "id": event.id},
-        "slot": occurrence.variables()["slot"] or None,
+        **(occurrence.about_slot() if occurrence.scheduled_for else {"slot": None}),
         "input": occurrence.input,
         "config": dict(config),
         "context": dict(context),

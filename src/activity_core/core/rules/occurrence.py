@@ -10,6 +10,7 @@ from enum import StrEnum
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.expression.condition import rfc3339
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.schedule.gap import Gap
 
 
 class TriggerKind(StrEnum):
@@ -17,6 +18,7 @@ class TriggerKind(StrEnum):
 
     EVENT = "event"
     SCHEDULE = "schedule"
+    BACKFILL = "backfill"
     MANUAL = "manual"
 
 
@@ -27,6 +29,7 @@ class Occurrence:
     Attributes:
         key: the occurrence key, see `ids`.
         scheduled_for: the nominal time of a slot; None otherwise.
+        gap: the missed slots that this run makes up for at once; None for an ordinary run.
         event: the event; None otherwise.
         input: what a manual request handed over; None otherwise.
     """
@@ -34,13 +37,39 @@ class Occurrence:
     key: str
     trigger: TriggerKind
     scheduled_for: datetime | None = None
+    gap: Gap | None = None
     event: EventEnvelope | None = None
     input: JsonValue = None
 
     def variables(self) -> dict[str, JsonValue]:
-        """What expressions see of it: `event` and `input` ({} if none), `slot` ("" if none)."""
+        """What expressions see: `event` and `input` ({} if none), and `about_slot`."""
         return {
             "event": {} if self.event is None else self.event.for_conditions(),
             "input": {} if self.input is None else self.input,
-            "slot": "" if self.scheduled_for is None else rfc3339(self.scheduled_for),
+            **self.about_slot(),
+        }
+
+    def about_slot(self) -> dict[str, JsonValue]:
+        """`slot` ("" if none), and the range that the run is for.
+
+        `gap_start` and `gap_end` are the slot itself unless the run makes up for missed slots;
+        then `missed_count` says for how many, and `slots` lists them (the newest, up to a bound).
+        """
+        if self.scheduled_for is None:
+            return {"slot": "", "gap_start": "", "gap_end": "", "missed_count": 0, "slots": []}
+        slot = rfc3339(self.scheduled_for)
+        if self.gap is None:
+            return {
+                "slot": slot,
+                "gap_start": slot,
+                "gap_end": slot,
+                "missed_count": 0,
+                "slots": [slot],
+            }
+        return {
+            "slot": slot,
+            "gap_start": rfc3339(self.gap.start),
+            "gap_end": rfc3339(self.gap.end),
+            "missed_count": self.gap.count,
+            "slots": [rfc3339(missed) for missed in self.gap.slots],
         }

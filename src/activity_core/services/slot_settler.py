@@ -1,0 +1,188 @@
+"""The slot settler: decides about every slot that is due.
+
+In: a tick, which says nothing but "look". Out: for each definition that is due, in one transaction,
+one decision per slot, the runs that follow, and how far its slots are covered. Asked twice, or by
+two workers at once, it decides once: cursors are locked, decided slots are covered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.announcing import run_lost
+from activity_core.core.run.run import RunFailure, RunStatus
+from activity_core.core.schedule.expected import expected_slots
+from activity_core.core.schedule.plan import plan_of
+from activity_core.core.schedule.settle import settle
+from activity_core.core.schedule.settlement import (
+    ExpectedSlot,
+    Settlement,
+    SlotPolicy,
+    SlotState,
+)
+from activity_core.ports.clock import Clock
+from activity_core.ports.doorbell import Doorbell, Topic
+from activity_core.ports.slot_ledger import OpenCursor, SettledSlots, SlotCursor, SlotLedger
+from activity_core.services.metrics import SLOTS
+from activity_core.services.slot_history import SlotHistories, SlotHistory
+
+BATCH = 500
+"""Definitions that are settled in one transaction."""
+MOST_SLOTS = 10_000
+"""Slots that are decided in one transaction, and of one definition at once."""
+SKEW = timedelta(seconds=5)
+"""How far Temporal's clock may be ahead of ours and is still believed."""
+
+_DISPLACED = RunFailure("displaced", "a later slot took its place, as its overlap policy says")
+
+
+class SlotSettler:
+    """Settles the slots of one tenant."""
+
+    def __init__(
+        self,
+        slots: SlotLedger,
+        histories: SlotHistories,
+        clock: Clock,
+        doorbell: Doorbell,
+        *,
+        deployment: str,
+    ) -> None:
+        self._slots = slots
+        self._histories = histories
+        self._clock = clock
+        self._doorbell = doorbell
+        self._deployment = deployment
+
+    async def settle(self, nominal: datetime | None = None) -> int:
+        """Settle all that is due; how many runs follow.
+
+        `nominal` is the slot that Temporal ticked for: due even if our clock is a little behind.
+
+        Raises:
+            UnavailableError: the store cannot be reached; some definitions may be settled.
+        """
+        runs = 0
+        while True:
+            at = self._instant(nominal)
+            due = await self._slots.due(at, BATCH)
+            if not due:
+                return runs
+            settled = await self._batch(due, at)
+            if not settled:  # others have them locked, and settle them
+                return runs
+            runs += sum(len(item.runs) for item in settled)
+            _count(settled)
+            self._doorbell.ring(Topic.STARTER)
+
+    def _instant(self, nominal: datetime | None) -> datetime:
+        now = self._clock.now()
+        return now if nominal is None else max(now, min(nominal, now + SKEW))
+
+    async def _batch(self, due: Mapping[str, datetime], at: datetime) -> Sequence[SettledSlots]:
+        histories = await self._histories.since(due)
+        async with self._slots.open_due(list(due), at) as opened:
+            expected = _expected(opened.due, histories, at)
+            taken = await opened.taken(
+                {id_: [slot.at for slot in slots] for id_, slots in expected.items() if slots}
+            )
+            settled = [
+                self._settled(cursor, histories.get(id_), expected[id_], taken.get(id_, {}), at)
+                for cursor in opened.due
+                if (id_ := cursor.cursor.definition_id) in expected
+            ]
+            await opened.write(settled, at)
+        return settled
+
+    def _settled(
+        self,
+        opened: OpenCursor,
+        history: SlotHistory | None,
+        slots: Sequence[ExpectedSlot],
+        taken: Mapping[datetime, str],
+        at: datetime,
+    ) -> SettledSlots:
+        definition_id = opened.cursor.definition_id
+        if history is None:  # it was never published; nothing can be expected of it
+            return SettledSlots(definition_id, 1, cursor=None)
+        more = len(slots) == MOST_SLOTS
+        covered = slots[-1].at if more else max(at, opened.cursor.covered_until)
+        trigger = history.definition.trigger
+        found = settle(
+            slots,
+            SlotPolicy(trigger.misfire, trigger.overlap, history.idle),
+            SlotState(opened.open_runs, opened.held, taken),
+            at,
+            later=_following(history, covered, at, trigger.misfire.most_runs) if more else 0,
+        )
+        return SettledSlots(
+            definition_id,
+            history.version,
+            _cursor(opened.cursor, history, covered, more=more),
+            found.decisions,
+            found.runs,
+            history.spec.jitter if history.spec else timedelta(),
+            found.displaces,
+            self._displaced(opened, found, at),
+        )
+
+    def _displaced(
+        self, opened: OpenCursor, found: Settlement, at: datetime
+    ) -> Mapping[str, Announcement]:
+        if found.displaces is None:
+            return {}
+        return {
+            run: run_lost(
+                run,
+                opened.cursor.definition_id,
+                _DISPLACED,
+                status=RunStatus.CANCELLED,
+                attempt=1,
+                deployment=self._deployment,
+                at=at,
+            )
+            for run in opened.open_runs
+        }
+
+
+def _expected(
+    due: Sequence[OpenCursor], histories: Mapping[str, SlotHistory], at: datetime
+) -> dict[str, list[ExpectedSlot]]:
+    """As many definitions as fit into one transaction; the others are still due afterwards."""
+    expected: dict[str, list[ExpectedSlot]] = {}
+    left = MOST_SLOTS
+    for opened in due:
+        if left <= 0:
+            break
+        id_, history = opened.cursor.definition_id, histories.get(opened.cursor.definition_id)
+        found = (
+            expected_slots(history.reigns, opened.cursor.covered_until, at) if history else iter(())
+        )
+        expected[id_] = list(islice(found, MOST_SLOTS))
+        left -= len(expected[id_])
+    return expected
+
+
+def _following(history: SlotHistory, after: datetime, at: datetime, enough: int) -> int:
+    """How many slots that may run follow, counted no further than it matters."""
+    rest = (slot for slot in expected_slots(history.reigns, after, at) if not slot.blocked)
+    return sum(1 for _ in islice(rest, enough))
+
+
+def _cursor(
+    cursor: SlotCursor, history: SlotHistory, covered: datetime, *, more: bool
+) -> SlotCursor | None:
+    if more:  # still due: its next slot stays what it was
+        return replace(cursor, covered_until=covered)
+    if history.spec is None:
+        return None
+    plan = plan_of(history.spec, covered)
+    return SlotCursor(cursor.definition_id, plan.fingerprint, covered, plan.next_slot, plan.wake_at)
+
+
+def _count(settled: Sequence[SettledSlots]) -> None:
+    for item in settled:
+        for decision in item.decisions:
+            SLOTS.labels(decision.outcome).inc()

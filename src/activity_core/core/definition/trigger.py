@@ -1,86 +1,26 @@
 """Triggers: what makes a run happen. Part of a `definition`; read by `matching` and `schedule`."""
 
-from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from activity_core.core.definition.cron import parse_cron
-from activity_core.core.definition.duration import Duration
 from activity_core.core.definition.json_schema import JsonSchema
+from activity_core.core.definition.misfire import MisfireConfig, OverlapPolicy
 from activity_core.core.definition.model import Expression, Model
-from activity_core.core.definition.wall_calendar import calendars
+from activity_core.core.definition.slot_trigger import (
+    CalendarTriggerConfig,
+    CronTriggerConfig,
+    IntervalTriggerConfig,
+    SlotTrigger,
+)
+
+KINDS = ("cron", "interval", "calendar", "event", "manual")
 
 TypePattern = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_.:/-]*\*?$", min_length=1, max_length=255, strict=True)
 ]
 """An event type, or a prefix ending in `*`, which stands for any rest (segments included)."""
-
-
-def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise PydanticCustomError(
-            "unknown_zone", "`{name}` is not a time zone of the IANA database", {"name": name}
-        )
-    ZoneInfo(name)
-    return name
-
-
-TimeZone = Annotated[str, AfterValidator(_known_zone)]
-
-
-def _is_cron(text: str) -> str:
-    calendars(parse_cron(text))
-    return text
-
-
-CronText = Annotated[str, Field(max_length=500, strict=True), AfterValidator(_is_cron)]
-
-
-class CronTriggerConfig(Model):
-    """One or several five-field cron expressions in one time zone."""
-
-    not_built_yet: ClassVar[frozenset[str]] = frozenset({"dst", "from", "until", "exclude"})
-
-    expression: CronText | None = None
-    expressions: Annotated[tuple[CronText, ...], Field(max_length=20)] = ()
-    timezone: TimeZone = "UTC"
-    jitter: Duration = timedelta()
-
-    @model_validator(mode="after")
-    def _one_spelling(self) -> "CronTriggerConfig":
-        if (self.expression is None) == (not self.expressions):
-            raise PydanticCustomError(
-                "one_of", "give either `expression` or a non-empty list `expressions`"
-            )
-        return self
-
-    @property
-    def all_expressions(self) -> tuple[str, ...]:
-        """The expressions, however they were spelled."""
-        return self.expressions or ((self.expression,) if self.expression else ())
-
-
-class IntervalTriggerConfig(Model):
-    """Every so often, counted from the epoch (1970-01-01T00:00:00Z) plus `offset`."""
-
-    not_built_yet: ClassVar[frozenset[str]] = frozenset({"from", "until", "exclude"})
-
-    every: Annotated[Duration, Field(ge=timedelta(seconds=1))]
-    offset: Duration = timedelta()
-    jitter: Duration = timedelta()
-
-    @model_validator(mode="after")
-    def _within_the_period(self) -> "IntervalTriggerConfig":
-        if self.offset >= self.every:
-            raise PydanticCustomError("offset", "`offset` must be shorter than `every`")
-        if self.jitter >= self.every:
-            raise PydanticCustomError("jitter", "`jitter` must be shorter than `every`")
-        if self.every.microseconds or self.offset.microseconds:  # Temporal would cut them off
-            raise PydanticCustomError("seconds", "`every` and `offset` must be whole seconds")
-        return self
 
 
 class EventTriggerConfig(Model):
@@ -114,45 +54,16 @@ class ManualTriggerConfig(Model):
     input: JsonSchema = Field(default_factory=dict)
 
 
-class MisfireConfig(Model):
-    """What becomes of a slot that could not start within `window`. Only the default exists yet."""
-
-    not_built_yet: ClassVar[frozenset[str]] = frozenset({"max_runs"})
-
-    policy: Literal["skip"] = "skip"
-    window: Duration = timedelta(minutes=1)
-
-    @field_validator("policy", mode="before")
-    @classmethod
-    def _only_skip_yet(cls, value: Any) -> Any:
-        if value in ("catch_up", "compress"):
-            raise PydanticCustomError(
-                "not_built_yet",
-                "`policy: {policy}` is a known policy whose feature is not built yet; use skip",
-                {"policy": value},
-            )
-        return value
-
-    @field_validator("window")
-    @classmethod
-    def _only_a_minute_yet(cls, value: timedelta) -> timedelta:
-        if value != timedelta(minutes=1):
-            raise PydanticCustomError(
-                "not_built_yet", "any other `window` than 1m is a feature that is not built yet"
-            )
-        return value
-
-
 class TriggerSet(Model):
     """One or more triggers of one definition."""
 
-    not_built_yet: ClassVar[frozenset[str]] = frozenset({"overlap", "calendar"})
-
     cron: CronTriggerConfig | None = None
     interval: IntervalTriggerConfig | None = None
+    calendar: CalendarTriggerConfig | None = None
     event: EventTriggerConfig | None = None
     manual: ManualTriggerConfig | None = None
     misfire: MisfireConfig = MisfireConfig()
+    overlap: OverlapPolicy = OverlapPolicy.ALLOW_ALL
 
     @model_validator(mode="before")
     @classmethod
@@ -163,22 +74,32 @@ class TriggerSet(Model):
         return value
 
     @model_validator(mode="after")
-    def _one_jitter(self) -> "TriggerSet":
-        if self.cron and self.interval and self.cron.jitter != self.interval.jitter:
+    def _one_schedule(self) -> "TriggerSet":
+        """Temporal's schedules have one time zone each, a definition one delay for its starts."""
+        if len({trigger.jitter for trigger in self.slot_triggers}) > 1:
             raise PydanticCustomError(
-                "jitter", "cron and interval share one schedule: give both the same `jitter`"
+                "jitter", "cron, interval and calendar share one schedule: same `jitter` for all"
+            )
+        if self.cron and self.calendar and self.cron.timezone != self.calendar.timezone:
+            raise PydanticCustomError(
+                "timezone", "cron and calendar share one schedule: same `timezone` for both"
             )
         return self
 
     @model_validator(mode="after")
     def _at_least_one(self) -> "TriggerSet":
-        if not any((self.cron, self.interval, self.event, self.manual)):
+        if not self.kinds:
             raise PydanticCustomError(
-                "one_of", "at least one of cron, interval, event, manual must be given"
+                "one_of", "at least one of {kinds} must be given", {"kinds": ", ".join(KINDS)}
             )
         return self
 
     @property
     def kinds(self) -> list[str]:
         """Names of the triggers that it has."""
-        return [kind for kind in ("cron", "interval", "event", "manual") if getattr(self, kind)]
+        return [kind for kind in KINDS if getattr(self, kind)]
+
+    @property
+    def slot_triggers(self) -> list[SlotTrigger]:
+        """Those that make slots."""
+        return [part for part in (self.cron, self.interval, self.calendar) if part]

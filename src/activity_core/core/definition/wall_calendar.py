@@ -1,4 +1,4 @@
-"""Calendars: which minutes of a wall clock are meant, in five fields that must all match.
+"""Calendars: which minutes of a wall clock are meant, in fields that must all match.
 
 In: a `CronExpression`. Out: `CalendarSpec`s, which `schedule` computes slots from and the adapter
 hands to Temporal, whose structured calendars mean the same. No time zones here.
@@ -9,6 +9,7 @@ a field that starts with `*` is unrestricted, even `*/2`. Two calendars say such
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from activity_core.core.definition.cron import CronExpression
@@ -30,15 +31,19 @@ class Range:
         return range(self.start, self.end + 1, self.step)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class CalendarSpec:
-    """Wall-clock minutes at which all five fields match; Temporal's structured calendar."""
+    """Wall-clock minutes at which all fields match; Temporal's structured calendar.
+
+    Without `year` every year matches.
+    """
 
     minute: tuple[Range, ...]
     hour: tuple[Range, ...]
     day_of_month: tuple[Range, ...]
     month: tuple[Range, ...]
     day_of_week: tuple[Range, ...]
+    year: tuple[Range, ...] = ()
 
 
 def calendars(cron: CronExpression) -> tuple[CalendarSpec, ...]:
@@ -60,11 +65,11 @@ def calendars(cron: CronExpression) -> tuple[CalendarSpec, ...]:
         alternatives.append((days, frozenset({weekday})))
     found = tuple(
         CalendarSpec(
-            minute=_ranges(cron.minutes),
-            hour=_ranges(cron.hours),
-            day_of_month=_ranges(days),
-            month=_ranges(cron.months),
-            day_of_week=_ranges(weekdays),
+            minute=ranges(cron.minutes),
+            hour=ranges(cron.hours),
+            day_of_month=ranges(days),
+            month=ranges(cron.months),
+            day_of_week=ranges(weekdays),
         )
         for days, weekdays in alternatives
         if _happens(days, cron.months)
@@ -79,7 +84,13 @@ def _happens(days: Collection[int], months: Collection[int]) -> bool:
     return any(day <= _LONGEST_MONTHS[month - 1] for day, month in product(days, months))
 
 
-def _ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
+@lru_cache(maxsize=1_024)
+def numbers(ranges: tuple[Range, ...]) -> tuple[int, ...]:
+    """All numbers of the ranges, ascending."""
+    return tuple(sorted({number for part in ranges for number in part.values()}))
+
+
+def ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
     """The fewest steps a reader would write: `0,15,30,45` becomes one range."""
     rest = sorted(numbers)
     found = []

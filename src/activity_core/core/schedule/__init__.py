@@ -1,0 +1,1 @@
+"""Schedules, pure: which slots triggers mean, and what becomes of each of them."""

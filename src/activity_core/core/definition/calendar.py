@@ -7,35 +7,12 @@ year's holidays need no new version of every definition.
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    Tag,
-    WithJsonSchema,
-)
+from pydantic import Discriminator, Field, Tag
 
+from activity_core.core.definition.day import Day
 from activity_core.core.definition.model import Model, Slug, Text
 
 MOST_DAYS = 4_000
-
-
-def _day(value: object) -> date:
-    if isinstance(value, date):
-        return value
-    if isinstance(value, str) and len(value) == len("2026-12-24"):
-        return date.fromisoformat(value)
-    raise ValueError("write a day like 2026-12-24")
-
-
-Day = Annotated[
-    date,
-    BeforeValidator(_day),
-    PlainSerializer(date.isoformat, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date"}),
-]
-"""A day of the wall clock in whatever time zone the trigger has."""
 
 
 class NamedDay(Model):

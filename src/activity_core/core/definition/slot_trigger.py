@@ -3,26 +3,18 @@
 Part of a `trigger`; `schedule.spec` reads them and compiles them to what Temporal understands.
 """
 
-import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from activity_core.core.definition.cron import parse_cron
+from activity_core.core.definition.day import Bound, Exclusion, WallTime
 from activity_core.core.definition.duration import Duration
-from activity_core.core.definition.model import SLUG, Model
+from activity_core.core.definition.model import Model
 from activity_core.core.definition.wall_calendar import calendars
 
 
@@ -44,61 +36,6 @@ def _is_cron(text: str) -> str:
 
 
 CronText = Annotated[str, Field(max_length=500, strict=True), AfterValidator(_is_cron)]
-
-
-def _bound(value: object) -> date:
-    """A day, or an instant with its offset from UTC."""
-    if isinstance(value, str) and "T" in value.upper():
-        value = datetime.fromisoformat(value)
-    elif isinstance(value, str):
-        value = date.fromisoformat(value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError("the offset from UTC is missing; write 2026-12-24T08:00:00Z")
-    if not isinstance(value, date):
-        raise ValueError("write a day like 2026-12-24 or an instant like 2026-12-24T08:00:00Z")  # noqa: TRY004 - pydantic turns ValueErrors into issues
-    return value
-
-
-Bound = Annotated[
-    date,
-    BeforeValidator(_bound),
-    PlainSerializer(lambda value: value.isoformat(), return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["2026-12-24", "2026-12-24T08:00:00Z"]}),
-]
-"""`date` (a whole day in the trigger's time zone) or aware `datetime`."""
-
-
-def _wall_time(value: object) -> time:
-    if isinstance(value, time):
-        return value
-    if isinstance(value, str) and len(value) == len("09:00"):
-        return time.fromisoformat(value)
-    raise ValueError("write a time like 09:00")
-
-
-WallTime = Annotated[
-    time,
-    BeforeValidator(_wall_time),
-    PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"}),
-]
-
-
-def _exclusion(value: object) -> date | str:
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        return date.fromisoformat(value)
-    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(SLUG, value)):
-        return value
-    raise ValueError("write a day like 2026-12-24, or the id of a calendar")
-
-
-Exclusion = Annotated[
-    date | str,
-    PlainValidator(_exclusion),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": SLUG, "examples": ["2026-12-24", "holidays"]}),
-]
-"""A day, or the id of a `kind: calendar`."""
 
 
 class GapPolicy(StrEnum):
@@ -136,7 +73,7 @@ class SlotTrigger(Model):
 
     @model_validator(mode="after")
     def _from_before_until(self) -> "SlotTrigger":
-        if self.from_ and self.until and _as_day(self.from_) > _as_day(self.until):
+        if self.from_ and self.until and _surely_later(self.from_, self.until):
             raise PydanticCustomError("until", "`from` must not be later than `until`")
         return self
 
@@ -187,6 +124,13 @@ class CalendarTriggerConfig(SlotTrigger):
     at: Annotated[tuple[WallTime, ...], Field(min_length=1, max_length=48)]
     timezone: TimeZone = "UTC"
     dst: DstConfig = DstConfig()
+
+
+def _surely_later(start: date, end: date) -> bool:
+    if isinstance(start, datetime) == isinstance(end, datetime):
+        return start > end
+    # A day and an instant: in some time zone, the day before may still be the same.
+    return _as_day(start) > _as_day(end) + timedelta(days=1)
 
 
 def _as_day(value: date) -> date:

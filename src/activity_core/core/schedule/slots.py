@@ -102,10 +102,7 @@ def _one(slot: Slot, *others: Slot) -> Slot:
 
 def _streams(source: SlotSource, after: datetime, until: datetime) -> Iterator[Iterator[Slot]]:
     """Ascending streams that together are the source; both occurrences of a fold are two."""
-    if source.starts is not None:
-        after = max(after, source.starts - datetime.resolution)
-    if source.ends is not None:
-        until = min(until, source.ends)
+    after, until = source.valid_part(after, until)
     if after >= until:
         return
     if source.interval is not None:

@@ -53,6 +53,12 @@ class SlotSource:
     ends: datetime | None = None
     excluded: Mapping[date, str] = field(default_factory=dict)
 
+    def valid_part(self, after: datetime, until: datetime) -> tuple[datetime, datetime]:
+        """The part of (after, until] that counts; the same kind of stretch, perhaps empty."""
+        if self.starts is not None:
+            after = max(after, self.starts - datetime.resolution)
+        return after, until if self.ends is None else min(until, self.ends)
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSpec:

@@ -1,4 +1,4 @@
-"""The steps of `RunActivity` by name, played from a script: no database, no services."""
+"""The steps of our workflows by name, played from a script: no database, no services."""
 
 import asyncio
 from collections import defaultdict
@@ -79,7 +79,7 @@ class ScriptedSteps:
 
     @activity.defn(name=m.ADVANCE)
     async def advance(self, request: m.RunRequest) -> Progress:
-        self._note(f"advance {request.execution_id or request.definition_id}", "advance")
+        self._note(f"advance {request.execution_id}", "advance")
         answer = next(self._advances)
         if isinstance(answer, Exception):
             raise answer
@@ -125,3 +125,19 @@ class ScriptedSteps:
     async def close_run(self, closing: m.CloseRun) -> Progress:
         self._note(f"close {closing.run_id}")
         return DONE
+
+
+@dataclass
+class ScriptedSettler:
+    """Raises `errors` first; `asked` holds the ids of the workflows that ticked."""
+
+    runs: int = 1
+    errors: list[Exception] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    @activity.defn(name=m.SETTLE_SLOTS)
+    async def settle_slots(self, _: None) -> int:
+        self.asked.append(activity.info().workflow_id or "")
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.runs

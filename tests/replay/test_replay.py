@@ -9,8 +9,17 @@ from temporalio.worker import Replayer
 
 from activity_core.core.run.progress import Progress
 from activity_core.workflows.calls import local
-from activity_core.workflows.messages import ADVANCE, CLOSE_RUN, RUN_ACTIVITY, RunRequest, RunResult
+from activity_core.workflows.messages import (
+    ADVANCE,
+    CLOSE_RUN,
+    RUN_ACTIVITY,
+    SETTLE_SLOTS,
+    SLOT_TICK,
+    RunRequest,
+    RunResult,
+)
 from activity_core.workflows.run_activity import RunActivity
+from activity_core.workflows.slot_tick import SlotTick
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
@@ -20,12 +29,12 @@ def history(file: Path) -> WorkflowHistory:
 
 
 def test_there_are_histories() -> None:
-    assert len(HISTORIES) >= 6
+    assert len(HISTORIES) >= 8
 
 
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_it_replays(file: Path) -> None:
-    await Replayer(workflows=[RunActivity]).replay_workflow(history(file))
+    await Replayer(workflows=[RunActivity, SlotTick]).replay_workflow(history(file))
 
 
 @workflow.defn(name=RUN_ACTIVITY)
@@ -38,7 +47,16 @@ class OneStepMore:
         return RunResult((await local(ADVANCE, request, Progress)).counts)
 
 
+@workflow.defn(name=SLOT_TICK)
+class OneMoreLook:
+    """The same of a tick."""
+
+    @workflow.run
+    async def run(self) -> int:
+        return await local(SETTLE_SLOTS, None, int) + await local(SETTLE_SLOTS, None, int)
+
+
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_a_changed_workflow_does_not(file: Path) -> None:
     with pytest.raises(workflow.NondeterminismError):
-        await Replayer(workflows=[OneStepMore]).replay_workflow(history(file))
+        await Replayer(workflows=[OneStepMore, OneMoreLook]).replay_workflow(history(file))

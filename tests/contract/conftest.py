@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.contract.stores import Stores
+from tests.contract.stores import RECOVERY_RATE, Stores
 
+from activity_core.adapters.memory.backfills import MemoryBackfills
 from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
 from activity_core.adapters.memory.inbox import MemoryInbox
 from activity_core.adapters.memory.outbox import MemoryOutbox
@@ -13,8 +14,10 @@ from activity_core.adapters.memory.reading import MemoryReading
 from activity_core.adapters.memory.registry import MemoryRegistryStore
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
+from activity_core.adapters.memory.slot_ledger import MemorySlotLedger
 from activity_core.adapters.memory.state import State
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
+from activity_core.adapters.postgres.backfills import PostgresBackfills
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
 from activity_core.adapters.postgres.inbox import PostgresInbox
 from activity_core.adapters.postgres.outbox import PostgresOutbox
@@ -23,6 +26,7 @@ from activity_core.adapters.postgres.reading import PostgresReading
 from activity_core.adapters.postgres.registry import PostgresRegistryStore
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
+from activity_core.adapters.postgres.slot_ledger import PostgresSlotLedger
 from activity_core.adapters.postgres.task_ledger import PostgresTaskLedger
 
 
@@ -44,6 +48,8 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             outbox=PostgresOutbox(pool, tenant),
             dead_letters=PostgresDeadLetters(pool, tenant),
             reading=PostgresReading(pool, tenant),
+            slots=PostgresSlotLedger(pool, tenant, RECOVERY_RATE),
+            backfills=PostgresBackfills(pool, tenant),
         )
 
 
@@ -60,4 +66,6 @@ def memory(tenant: str) -> Stores:
         outbox=MemoryOutbox(state),
         dead_letters=MemoryDeadLetters(state),
         reading=MemoryReading(state),
+        slots=MemorySlotLedger(state, RECOVERY_RATE),
+        backfills=MemoryBackfills(state),
     )

@@ -22,6 +22,7 @@ from activity_core.core.run.run import (
     RunStatus,
 )
 from activity_core.core.run.task import NewTask, TaskStatus
+from activity_core.ports.backfills import Backfills
 from activity_core.ports.dead_letters import DeadLetters
 from activity_core.ports.inbox import Acceptance, Arrival, Inbox
 from activity_core.ports.outbox import Outbox
@@ -29,12 +30,14 @@ from activity_core.ports.reading import Reading
 from activity_core.ports.registry import Change, LogLine, RegistryStore
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import RunQueue
+from activity_core.ports.slot_ledger import SlotLedger
 from activity_core.ports.task_ledger import TaskLedger
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
 SECOND = timedelta(seconds=1)
 ID = "triage"
+RECOVERY_RATE = 2.0
 
 
 class BoomError(Exception):
@@ -54,6 +57,8 @@ class Stores:
     outbox: Outbox
     dead_letters: DeadLetters
     reading: Reading
+    slots: SlotLedger
+    backfills: Backfills
 
     def arrival(self, envelope: EventEnvelope, via: str = "http") -> Arrival:
         return Arrival(envelope, self.key(envelope), via)

@@ -1,7 +1,6 @@
 """What every ledger of runs keeps."""
 
 import asyncio
-from datetime import datetime
 
 import pytest
 from tests.contract.stores import (
@@ -11,7 +10,6 @@ from tests.contract.stores import (
     BoomError,
     Stores,
     announcement,
-    definition,
     event,
     record,
     spec,
@@ -24,9 +22,7 @@ from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.ports.reading import Query
-from activity_core.ports.run_ledger import SlotClaim
 
-CLAIM = SlotClaim(ID, AT, "activity-schedule-triage-2026-01-01T12:00:00Z")
 SLOT = "2026-01-01T12:00:00Z"
 
 
@@ -241,86 +237,3 @@ async def test_rivals_close_once(stores: Stores):
 
     assert sorted(await asyncio.gather(close("e1"), close("e2"))) == [False, True]
     assert await stores.outbox.depth() == 1
-
-
-async def test_the_first_claimer_of_a_slot_gets_its_run(stores: Stores):
-    await stores.publish(definition(), version=3)
-    execution_id = await stores.run_ledger.claim_slot(CLAIM, AT + SECOND)
-    assert execution_id is not None
-    run_id = ids.run_id(stores.tenant, ID, SLOT)
-    async with stores.run_ledger.open(execution_id, AT) as opened:
-        [run] = opened.runs
-    assert (run.run_id, run.version, run.occurrence.key) == (run_id, 3, SLOT)
-    assert (run.occurrence.trigger, run.occurrence.scheduled_for) == (TriggerKind.SCHEDULE, AT)
-    told = await stores.reading.run(run_id)
-    assert (told["workflow_id"], told["scheduled_for"]) == (CLAIM.workflow_id, SLOT)
-    assert told["fired_at"] == "2026-01-01T12:00:01Z"
-    [decision] = (await stores.reading.decisions(Query())).items
-    assert (decision["outcome"], decision["occurrence_key"]) == ("fired", SLOT)
-    assert (decision["run_id"], decision["event_id"]) == (run_id, None)
-
-
-async def test_the_same_claimer_finds_its_run_again(stores: Stores):
-    await stores.publish(definition())
-    first = await stores.run_ledger.claim_slot(CLAIM, AT)
-    await stores.publish(definition(title="Changed"), version=2)
-    assert await stores.run_ledger.claim_slot(CLAIM, AT) == first
-    assert len((await stores.reading.runs(Query())).items) == 1
-    assert len((await stores.reading.decisions(Query())).items) == 1
-
-
-async def test_a_rival_gets_nothing(stores: Stores):
-    await stores.publish(definition())
-    assert await stores.run_ledger.claim_slot(CLAIM, AT)
-    assert await stores.run_ledger.claim_slot(SlotClaim(ID, AT, "another"), AT) is None
-    assert len((await stores.reading.runs(Query())).items) == 1
-
-
-async def test_of_rivals_at_once_one_wins(stores: Stores):
-    await stores.publish(definition())
-    claims = [SlotClaim(ID, AT, f"workflow-{n}") for n in range(4)]
-    answers = await asyncio.gather(*(stores.run_ledger.claim_slot(each, AT) for each in claims))
-    assert len([answer for answer in answers if answer]) == 1
-
-
-async def test_other_slots_and_definitions_are_others(stores: Stores):
-    await stores.publish(definition(), definition("other"))
-    claims = [CLAIM, SlotClaim(ID, AT + SECOND, "w-2"), SlotClaim("other", AT, "w-3")]
-    answers = [await stores.run_ledger.claim_slot(each, AT) for each in claims]
-    assert len(set(answers)) == 3
-    assert None not in answers
-
-
-@pytest.mark.parametrize("silent", ["paused", "retired", "disabled"])
-async def test_what_may_not_fire_decides_skipped_once(stores: Stores, silent: str):
-    await stores.publish(
-        definition(enabled=silent != "disabled"),
-        paused=silent == "paused",
-        retired=silent == "retired",
-    )
-    for _ in range(2):
-        assert await stores.run_ledger.claim_slot(CLAIM, AT) is None
-    [decision] = (await stores.reading.decisions(Query())).items
-    assert (decision["outcome"], decision["run_id"], decision["version"]) == ("skipped", None, 1)
-    assert decision["reason"]
-    assert (await stores.reading.runs(Query())).items == []
-
-
-async def test_a_slot_that_was_skipped_stays_skipped(stores: Stores):
-    await stores.publish(definition(), paused=True)
-    assert await stores.run_ledger.claim_slot(CLAIM, AT) is None
-    await stores.publish(definition(title="Changed"), version=2)
-    assert await stores.run_ledger.claim_slot(CLAIM, AT) is None
-
-
-async def test_an_unknown_definition_decides_nothing(stores: Stores):
-    assert await stores.run_ledger.claim_slot(CLAIM, AT) is None
-    assert (await stores.reading.decisions(Query())).items == []
-
-
-async def test_slots_in_any_zone_are_the_same_instant(stores: Stores):
-    await stores.publish(definition())
-    elsewhere = datetime.fromisoformat("2026-01-01T13:00:00+01:00")
-    first = await stores.run_ledger.claim_slot(CLAIM, AT)
-    again = SlotClaim(ID, elsewhere, CLAIM.workflow_id)
-    assert await stores.run_ledger.claim_slot(again, AT) == first

@@ -3,11 +3,13 @@
 import asyncio
 
 import pytest
+from tests.contract.stores import AT, definition
 
 from activity_core.adapters.memory.registry import MemoryRegistryStore
 from activity_core.adapters.memory.state import State
-from activity_core.core.errors import UnavailableError
-from activity_core.ports.registry import RegistrySnapshot
+from activity_core.core.definition.calendar import Calendar
+from activity_core.core.errors import NotFoundError, UnavailableError
+from activity_core.ports.registry import Change, LogLine, RegistrySnapshot
 from activity_core.services.catalogue import Catalogue
 
 
@@ -29,6 +31,19 @@ class SlowRegistry(MemoryRegistryStore):
 
     async def snapshot(self, revision: int | None = None) -> RegistrySnapshot:
         return RegistrySnapshot(revision or 0, {}, {})
+
+
+async def _published(*definition_ids: str) -> MemoryRegistryStore:
+    registry = MemoryRegistryStore(State())
+    async with registry.edit("ann", AT) as edit:
+        for definition_id in definition_ids:
+            await edit.publish(definition(definition_id), 1)
+        lines = [
+            LogLine(definition_id, Change.PUBLISHED, 1, paused=False, retired=False)
+            for definition_id in definition_ids
+        ]
+        await edit.log(lines)
+    return registry
 
 
 async def _begun(registry: SlowRegistry, looks: int) -> None:
@@ -72,3 +87,31 @@ async def test_one_who_gives_up_does_not_stop_the_others():
     await patient
     assert impatient.cancelled()
     assert registry.looks == 1
+
+
+async def test_versions_are_learnt_at_once_and_a_missing_one_is_named():
+    catalogue = Catalogue(await _published("first", "second"))
+    both = [("first", 1), ("second", 1)]
+    assert catalogue.unknown(both) == both
+    await catalogue.learn([*both, *both])
+    assert catalogue.unknown(both) == []
+    assert catalogue.get(("second", 1)).id == "second"
+    with pytest.raises(NotFoundError, match="no such version") as caught:
+        await catalogue.learn([("first", 1), ("first", 7)])
+    assert caught.value.subject == "definition first v7"
+
+
+async def test_calendars_are_the_same_object_until_the_registry_changes():
+    registry = await _published("first")
+    catalogue = Catalogue(registry)
+    await catalogue.refresh()
+    before = catalogue.calendars
+    await catalogue.refresh()
+    assert catalogue.calendars is before
+    holidays = Calendar.model_validate({"id": "holidays", "days": ["2026-12-24"]})
+    async with registry.edit("ann", AT) as edit:
+        await edit.put_calendar(holidays)
+        await edit.log([])
+    assert catalogue.calendars is before
+    await catalogue.refresh()
+    assert catalogue.calendars == {"holidays": holidays}

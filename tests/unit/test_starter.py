@@ -6,7 +6,8 @@ from tests.unit.memory_system import MemorySystem
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import UnavailableError
 from activity_core.core.event.envelope import EventEnvelope
-from activity_core.ports.run_queue import Signal
+from activity_core.ports.engine import WorkflowState
+from activity_core.ports.run_queue import Signal, SignalKind
 from activity_core.services.registry import Registry
 from activity_core.services.router import Router
 from activity_core.services.starter import LEASE, Starter
@@ -125,6 +126,28 @@ async def test_doorbells_are_delivered_and_those_of_the_gone_dropped(scene: Scen
         tables.pending_signals[2] = Signal(2, "gone")
     assert await scene.starter.step() is True
     assert scene.engine.signals == [workflow_id]
+    assert await scene.system.run_queue.take_signals(10) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (SignalKind.CANCEL, WorkflowState.CANCELLED),
+        (SignalKind.TERMINATE, WorkflowState.TERMINATED),
+    ],
+)
+async def test_workflows_of_displaced_runs_are_ended(
+    scene: Scene, kind: SignalKind, state: WorkflowState
+):
+    await scene.fire("held.one", 1)
+    await scene.starter.step()
+    [workflow_id] = scene.engine.started
+    async with scene.system.state.transaction() as tables:
+        tables.pending_signals[1] = Signal(1, workflow_id, kind)
+        tables.pending_signals[2] = Signal(2, "gone", kind)
+    assert await scene.starter.step() is True
+    assert scene.engine.states[workflow_id] is state
+    assert scene.engine.signals == []
     assert await scene.system.run_queue.take_signals(10) == []
 
 

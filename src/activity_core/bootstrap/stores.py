@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from activity_core.adapters.postgres.backfills import PostgresBackfills
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
 from activity_core.adapters.postgres.inbox import PostgresInbox
 from activity_core.adapters.postgres.outbox import PostgresOutbox
@@ -10,6 +11,7 @@ from activity_core.adapters.postgres.reading import PostgresReading
 from activity_core.adapters.postgres.registry import PostgresRegistryStore
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
+from activity_core.adapters.postgres.slot_ledger import PostgresSlotLedger
 from activity_core.adapters.postgres.task_ledger import PostgresTaskLedger
 
 
@@ -25,10 +27,12 @@ class Stores:
     outbox: PostgresOutbox
     dead_letters: PostgresDeadLetters
     reading: PostgresReading
+    slots: PostgresSlotLedger
+    backfills: PostgresBackfills
 
     @classmethod
-    def over(cls, pool: Pool, tenant: str) -> "Stores":
-        """All of them, for one tenant."""
+    def over(cls, pool: Pool, tenant: str, *, recovery_rate: float) -> "Stores":
+        """All of them, for one tenant; `recovery_rate` in runs a second, see the slot ledger."""
         return cls(
             PostgresInbox(pool, tenant),
             PostgresRunQueue(pool, tenant),
@@ -38,4 +42,6 @@ class Stores:
             PostgresOutbox(pool, tenant),
             PostgresDeadLetters(pool, tenant),
             PostgresReading(pool, tenant),
+            PostgresSlotLedger(pool, tenant, recovery_rate),
+            PostgresBackfills(pool, tenant),
         )

@@ -1,8 +1,8 @@
 """The starter: committed runs become Temporal workflows. It decides nothing.
 
 In: pending runs. Out: executions, committed and leased, then started under their derived id; a
-crash in between is repaired by starting the same id again. It also delivers the doorbells of
-workflows that wait for a task.
+crash in between is repaired by starting the same id again. It also delivers signals: doorbells to
+workflows that wait for a task, and to workflows of displaced runs that they are to end.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.clock import Clock
 from activity_core.ports.engine import Engine
 from activity_core.ports.registry import RegistrySnapshot, RegistryStore
-from activity_core.ports.run_queue import RunQueue
+from activity_core.ports.run_queue import RunQueue, SignalKind
 from activity_core.services.metrics import EXECUTIONS_STARTED
 
 LEASE = timedelta(seconds=10)
@@ -93,9 +93,14 @@ class Starter:
 
     async def _deliver_signals(self) -> bool:
         signals = await self._queue.take_signals(BATCH)
+        deliver = {
+            SignalKind.TASKS_CHANGED: self._engine.signal,
+            SignalKind.CANCEL: self._engine.cancel,
+            SignalKind.TERMINATE: self._engine.terminate,
+        }
         for signal in signals:
-            # A workflow that is gone needs no doorbell; the run auditor looks after its run.
-            await self._engine.signal(signal.workflow_id)
+            # A workflow that is gone needs no signal; the run auditor looks after its run.
+            await deliver[signal.kind](signal.workflow_id)
             await self._queue.drop_signals([signal.position])
         return bool(signals)
 

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from activity_core.adapters.memory.rows import DecisionRow, RunRow
+from activity_core.adapters.memory.rows import DecisionRow, RunRow, WaitingRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core import ids
+from activity_core.core.decision import Outcome
 from activity_core.core.errors import RejectedError
 from activity_core.core.rules.occurrence import Occurrence
 
@@ -23,14 +24,14 @@ def new_run(
     return RunRow(run_id, definition_id, version, occurrence, at, at, events)
 
 
-def enqueue(state: State, tables: Tables, run: RunRow) -> None:
-    """Store a run and put it last in the queue of the starter."""
+def enqueue(state: State, tables: Tables, run: RunRow, *, start_at: datetime | None = None) -> None:
+    """Store a run and put it into the queue of the starter, perhaps not to start before then."""
     tables.runs[run.run_id] = run
-    tables.pending_runs[state.next_position()] = run.run_id
+    tables.pending_runs[state.next_position()] = WaitingRow(run.run_id, start_at)
 
 
 def decide(tables: Tables, decision: DecisionRow) -> None:
-    """Store a decision; what was decided before stays.
+    """Store a decision; what was decided before stays, unless it was only held.
 
     Raises:
         RejectedError: it is about a version that was never published.
@@ -40,4 +41,7 @@ def decide(tables: Tables, decision: DecisionRow) -> None:
             f"version {decision.version} was never published",
             subject=f"definition {decision.definition_id}",
         )
-    tables.decisions.setdefault((decision.definition_id, decision.input_key), decision)
+    key = (decision.definition_id, decision.input_key)
+    before = tables.decisions.get(key)
+    if before is None or before.outcome is Outcome.HELD:
+        tables.decisions[key] = decision

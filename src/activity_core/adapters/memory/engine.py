@@ -13,6 +13,7 @@ class MemoryEngine:
         self.started: dict[str, Execution] = {}
         self.states: dict[str, WorkflowState] = {}
         self.signals: list[str] = []
+        self.ticks = 0
 
     async def start(self, execution: Execution) -> None:
         """Start it unless its workflow id was started before, closed ones included."""
@@ -30,6 +31,28 @@ class MemoryEngine:
         self.signals.append(workflow_id)
         self.failures.raise_after()
         return True
+
+    async def cancel(self, workflow_id: str) -> bool:
+        """A running workflow is cancelled at once."""
+        return self._end(workflow_id, WorkflowState.CANCELLED)
+
+    async def terminate(self, workflow_id: str) -> bool:
+        """A running workflow is terminated."""
+        return self._end(workflow_id, WorkflowState.TERMINATED)
+
+    def _end(self, workflow_id: str, state: WorkflowState) -> bool:
+        self.failures.raise_before()
+        if self.states.get(workflow_id) is not WorkflowState.RUNNING:
+            return False
+        self.states[workflow_id] = state
+        self.failures.raise_after()
+        return True
+
+    async def tick(self) -> None:
+        """Count it; nobody settles anything."""
+        self.failures.raise_before()
+        self.ticks += 1
+        self.failures.raise_after()
 
     async def state(self, workflow_id: str) -> WorkflowState:
         """What it was told, `absent` if nothing."""

@@ -1,15 +1,22 @@
 """The registry in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
 from activity_core.adapters.memory.rows import LogRow
 from activity_core.adapters.memory.state import State, Tables
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import NotFoundError, RejectedError
-from activity_core.ports.registry import LogLine, RegistryEdit, RegistryEntry, RegistrySnapshot
+from activity_core.ports.registry import (
+    HistoryLine,
+    LogLine,
+    RegistryEdit,
+    RegistryEntry,
+    RegistrySnapshot,
+)
 
 
 def snapshot(tables: Tables, revision: int | None = None) -> RegistrySnapshot:
@@ -29,7 +36,7 @@ def snapshot(tables: Tables, revision: int | None = None) -> RegistrySnapshot:
                 actor=row.actor,
                 changed_at=row.at,
             )
-    return RegistrySnapshot(at, entries, dict(tables.connections))
+    return RegistrySnapshot(at, entries, dict(tables.connections), dict(tables.calendars))
 
 
 def newest(tables: Tables) -> int:
@@ -58,6 +65,10 @@ class MemoryRegistryEdit:
     async def put_connection(self, connection: Connection) -> None:
         """See `RegistryEdit.put_connection`."""
         self._tables.connections[connection.id] = connection
+
+    async def put_calendar(self, calendar: Calendar) -> None:
+        """See `RegistryEdit.put_calendar`."""
+        self._tables.calendars[calendar.id] = calendar
 
     async def log(self, lines: Sequence[LogLine]) -> int:
         """See `RegistryEdit.log`."""
@@ -96,6 +107,28 @@ class MemoryRegistryStore:
                 "no such version", subject=f"definition {definition_id} version {version}"
             )
         return definition
+
+    async def versions(
+        self, wanted: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], ActivityDefinition]:
+        """See `RegistryStore.versions`."""
+        known = self._state.tables.definitions
+        return {version: known[version] for version in wanted if version in known}
+
+    async def history(self, since: Mapping[str, datetime]) -> Mapping[str, Sequence[HistoryLine]]:
+        """See `RegistryStore.history`."""
+        found: dict[str, list[HistoryLine]] = {}
+        for row in self._state.tables.registry_log.values():  # in order of revision
+            line = row.line
+            instant = since.get(line.definition_id)
+            if instant is None:
+                continue
+            if row.at <= instant:
+                found[line.definition_id] = []
+            found.setdefault(line.definition_id, []).append(
+                HistoryLine(row.at, line.version, line.paused, line.retired, line.reason, row.actor)
+            )
+        return found
 
     def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:
         """See `RegistryStore.edit`."""

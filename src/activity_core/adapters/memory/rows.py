@@ -11,7 +11,9 @@ from activity_core.core.rules.decide import RuleTrace
 from activity_core.core.rules.occurrence import Occurrence
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.run.task import TaskInstance
+from activity_core.ports.backfills import BackfillRequest, BackfillStatus
 from activity_core.ports.registry import LogLine
+from activity_core.ports.slot_ledger import SlotCursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,22 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A run in the queue of the starter; without `start_at` it waits no longer than it must."""
+
+    run_id: str
+    start_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CursorRow:
+    """Where the slots of a definition stand, and up to where they were audited."""
+
+    cursor: SlotCursor
+    audited_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionRow:
     """A workflow; with `lease_until` it is not known to be started."""
 
@@ -119,3 +137,15 @@ class LogRow:
     revision: int
     actor: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRow:
+    """A backfill; `runs` by slot, those in `existing` are not its own."""
+
+    request: BackfillRequest
+    requested_at: datetime
+    runs: Mapping[datetime, str]
+    existing: frozenset[datetime]
+    status: BackfillStatus = BackfillStatus.RUNNING
+    finished_at: datetime | None = None

@@ -5,21 +5,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from activity_core.adapters.memory.decisions import decide, new_run
 from activity_core.adapters.memory.outbox import announce
-from activity_core.adapters.memory.registry import snapshot
-from activity_core.adapters.memory.rows import DecisionRow, ExecutionRow, RunRow, TaskRow
+from activity_core.adapters.memory.rows import RunRow, TaskRow
 from activity_core.adapters.memory.state import State, Tables
-from activity_core.core import ids
-from activity_core.core.decision import Outcome
 from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.run import OPEN, ClaimedRun, RunFailure, RunRecord, RunStatus
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskResult, TaskStatus
-from activity_core.ports.registry import RegistryEntry
-from activity_core.ports.run_ledger import OpenExecution, SlotClaim
+from activity_core.ports.run_ledger import OpenExecution
 
 
 class MemoryOpenExecution:
@@ -83,43 +77,6 @@ class MemoryRunLedger:
             ]
             tables.runs.update((run.run_id, run) for run in runs)
             yield MemoryOpenExecution(self._state, tables, runs)
-
-    async def claim_slot(self, claim: SlotClaim, at: datetime) -> str | None:
-        """See `RunLedger.claim_slot`."""
-        slot = ids.occurrence_of_slot(claim.slot)
-        async with self._state.transaction() as tables:
-            entry = snapshot(tables).entries.get(claim.definition_id)
-            if (claim.definition_id, slot) not in tables.decisions and entry is not None:
-                self._decide(tables, entry, claim, at)
-            decision = tables.decisions.get((claim.definition_id, slot))
-            if decision is None or decision.run_id is None:
-                return None
-            mine = (
-                execution.execution_id
-                for execution in tables.executions.values()
-                if execution.workflow_id == claim.workflow_id
-            )
-            return next(mine, None)
-
-    def _decide(self, tables: Tables, entry: RegistryEntry, claim: SlotClaim, at: datetime) -> None:
-        slot = ids.occurrence_of_slot(claim.slot)
-        occurrence = Occurrence(slot, TriggerKind.SCHEDULE, scheduled_for=claim.slot)
-        run = new_run(self._state, claim.definition_id, entry.version, occurrence, at=at)
-        decision = DecisionRow(
-            definition_id=run.definition_id,
-            input_key=slot,
-            version=run.version,
-            outcome=Outcome.FIRED if entry.fires else Outcome.SKIPPED,
-            reason="" if entry.fires else _why_silent(entry),
-            occurrence_key=slot,
-            decided_at=at,
-            run_id=run.run_id if entry.fires else None,
-        )
-        decide(tables, decision)
-        if entry.fires:
-            execution_id = ids.execution_id([(run.run_id, run.attempt)])
-            tables.runs[run.run_id] = replace(run, execution_id=execution_id)
-            tables.executions[execution_id] = ExecutionRow(execution_id, claim.workflow_id, None)
 
     async def keep_gathered(self, run_id: str, source: str, data: JsonValue) -> None:
         """See `RunLedger.keep_gathered`."""
@@ -185,9 +142,3 @@ def _task(run: RunRow, new: NewTask) -> TaskInstance:
 
 def _result(status: TaskStatus) -> TaskResult:
     return TaskResult(status, "done" if status is TaskStatus.COMPLETED else status)
-
-
-def _why_silent(entry: RegistryEntry) -> str:
-    if entry.retired:
-        return "retired"
-    return "paused" if entry.paused else "disabled: the definition says enabled: false"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from activity_core.adapters.memory.decisions import decide, enqueue, new_run
 from activity_core.adapters.memory.rows import DecisionRow, ExecutionRow, RunRow
@@ -56,8 +56,8 @@ class MemoryRunQueue:
     ) -> list[Execution]:
         """See `RunQueue.compose`."""
         async with self._state.transaction() as tables:
-            positions = list(tables.pending_runs)[:limit]
-            runs = [tables.runs[tables.pending_runs.pop(position)] for position in positions]
+            positions = _turns(tables, at)[:limit]
+            runs = [tables.runs[tables.pending_runs.pop(position).run_id] for position in positions]
             pending = [_pending(run) for run in runs if run.status is RunStatus.PENDING]
             executions = list(composer(pending)) if pending else []
             for execution in executions:
@@ -161,6 +161,15 @@ class MemoryRunQueue:
                 )
             enqueue(self._state, tables, reopened)
             return _pending(reopened)
+
+
+def _turns(tables: Tables, at: datetime) -> list[int]:
+    """Positions of the runs whose start is not put off, in order of their turns."""
+    turns = [
+        (row.start_at or datetime.min.replace(tzinfo=UTC), position)
+        for position, row in tables.pending_runs.items()
+    ]
+    return [position for start_at, position in sorted(turns) if start_at <= at]
 
 
 def _pending(run: RunRow) -> PendingRun:

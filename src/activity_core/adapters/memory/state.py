@@ -14,6 +14,8 @@ from datetime import datetime
 from itertools import count
 
 from activity_core.adapters.memory.rows import (
+    BackfillRow,
+    CursorRow,
     DecisionRow,
     EventRow,
     ExecutionRow,
@@ -22,7 +24,9 @@ from activity_core.adapters.memory.rows import (
     RoutingRow,
     RunRow,
     TaskRow,
+    WaitingRow,
 )
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.ports.dead_letters import DeadLetter
@@ -37,18 +41,22 @@ class Tables:
     registry_log: dict[tuple[int, str], LogRow] = field(default_factory=dict)
     revisions: dict[int, datetime] = field(default_factory=dict)
     connections: dict[str, Connection] = field(default_factory=dict)
+    calendars: dict[str, Calendar] = field(default_factory=dict)
     events: dict[bytes, EventRow] = field(default_factory=dict)
     pending_events: dict[int, bytes] = field(default_factory=dict)
     routings: dict[bytes, RoutingRow] = field(default_factory=dict)
     decisions: dict[tuple[str, str], DecisionRow] = field(default_factory=dict)
     runs: dict[str, RunRow] = field(default_factory=dict)
-    pending_runs: dict[int, str] = field(default_factory=dict)
+    pending_runs: dict[int, WaitingRow] = field(default_factory=dict)
+    slot_cursors: dict[str, CursorRow] = field(default_factory=dict)
+    recovery_pace: dict[str, datetime] = field(default_factory=dict)
     executions: dict[str, ExecutionRow] = field(default_factory=dict)
     tasks: dict[str, TaskRow] = field(default_factory=dict)
     pending_signals: dict[int, Signal] = field(default_factory=dict)
     outbox: dict[str, OutgoingRow] = field(default_factory=dict)
     pending_outbox: dict[int, str] = field(default_factory=dict)
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
+    backfills: dict[str, BackfillRow] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """Other tables with the same rows."""

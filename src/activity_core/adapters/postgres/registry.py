@@ -7,53 +7,20 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from activity_core.adapters.postgres import registry_queries as queries
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import prose
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection as NamedConnection
 from activity_core.core.definition.definition import ActivityDefinition, definition_from_document
 from activity_core.core.errors import NotFoundError
-from activity_core.ports.registry import LogLine, RegistryEdit, RegistryEntry, RegistrySnapshot
-
-_REVISION = "select revision from registry_revisions where tenant = %(tenant)s"
-_LOCK = """
-insert into registry_revisions as r (tenant, revision) values (%(tenant)s, 0)
-on conflict (tenant) do update set revision = r.revision
-returning revision
-"""
-_ENTRIES = """
-select distinct on (l.definition_id)
-    l.definition_id, l.version, l.paused, l.retired, l.revision, l.reason, l.actor, l.at, d.document
-from registry_log l
-join activity_definitions d using (tenant, definition_id, version)
-where l.tenant = %(tenant)s and l.revision <= %(revision)s
-order by l.definition_id, l.revision desc
-"""
-_CONNECTIONS = "select document from connections where tenant = %(tenant)s order by connection_id"
-_VERSION = """
-select document from activity_definitions
-where tenant = %(tenant)s and definition_id = %(definition_id)s and version = %(version)s
-"""
-_PUBLISH = """
-insert into activity_definitions
-    (tenant, definition_id, version, document, digest, published_at, published_by)
-values (%(tenant)s, %(definition_id)s, %(version)s, %(document)s, %(digest)s, %(at)s, %(actor)s)
-"""
-_PUT_CONNECTION = """
-insert into connections (tenant, connection_id, document, updated_at, updated_by)
-values (%(tenant)s, %(connection_id)s, %(document)s, %(at)s, %(actor)s)
-on conflict (tenant, connection_id) do update set
-    document = excluded.document, updated_at = excluded.updated_at, updated_by = excluded.updated_by
-"""
-_COUNT_UP = """
-update registry_revisions set revision = revision + 1 where tenant = %(tenant)s returning revision
-"""
-_LOG = """
-insert into registry_log
-    (tenant, revision, definition_id, change, version, paused, retired, reason, actor, at)
-select %(tenant)s, %(revision)s, l.*, %(actor)s, %(at)s
-from unnest(%(definitions)s::text[], %(changes)s::text[], %(versions)s::int[],
-    %(paused)s::boolean[], %(retired)s::boolean[], %(reasons)s::text[]) as l
-"""
+from activity_core.ports.registry import (
+    HistoryLine,
+    LogLine,
+    RegistryEdit,
+    RegistryEntry,
+    RegistrySnapshot,
+)
 
 
 class PostgresRegistryStore:
@@ -66,7 +33,7 @@ class PostgresRegistryStore:
     async def revision(self) -> int:
         """See `RegistryStore.revision`."""
         async with connection(self._pool) as conn:
-            row = await (await conn.execute(_REVISION, {"tenant": self._tenant})).fetchone()
+            row = await (await conn.execute(queries.REVISION, {"tenant": self._tenant})).fetchone()
         return 0 if row is None else int(row["revision"])
 
     async def snapshot(self, revision: int | None = None) -> RegistrySnapshot:
@@ -80,10 +47,40 @@ class PostgresRegistryStore:
         """See `RegistryStore.version`."""
         values = {"tenant": self._tenant, "definition_id": prose(definition_id), "version": version}
         async with connection(self._pool) as conn:
-            row = await (await conn.execute(_VERSION, values)).fetchone()
+            row = await (await conn.execute(queries.VERSION, values)).fetchone()
         if row is None:
             raise NotFoundError("no such version", subject=f"definition {definition_id} v{version}")
         return definition_from_document(row["document"])
+
+    async def versions(
+        self, wanted: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], ActivityDefinition]:
+        """See `RegistryStore.versions`."""
+        values = {
+            "tenant": self._tenant,
+            "definitions": [prose(definition_id) for definition_id, _ in wanted],
+            "versions": [version for _, version in wanted],
+        }
+        async with connection(self._pool) as conn:
+            rows = await (await conn.execute(queries.VERSIONS, values)).fetchall()
+        return {
+            (row["definition_id"], row["version"]): definition_from_document(row["document"])
+            for row in rows
+        }
+
+    async def history(self, since: Mapping[str, datetime]) -> Mapping[str, Sequence[HistoryLine]]:
+        """See `RegistryStore.history`."""
+        values = {
+            "tenant": self._tenant,
+            "definitions": list(since),
+            "instants": list(since.values()),
+        }
+        found: dict[str, list[HistoryLine]] = {}
+        async with connection(self._pool) as conn:
+            async for row in await conn.execute(queries.HISTORY, values):
+                lines = found.setdefault(row.pop("definition_id"), [])
+                lines.append(HistoryLine(**row))
+        return found
 
     def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:
         """See `RegistryStore.edit`."""
@@ -92,7 +89,7 @@ class PostgresRegistryStore:
     @asynccontextmanager
     async def _edit(self, actor: str, at: datetime) -> AsyncIterator[RegistryEdit]:
         async with transaction(self._pool) as conn:
-            row = await (await conn.execute(_LOCK, {"tenant": self._tenant})).fetchone()
+            row = await (await conn.execute(queries.LOCK, {"tenant": self._tenant})).fetchone()
             current = await _snapshot(conn, self._tenant, row["revision"] if row else 0)
             yield PostgresRegistryEdit(conn, self._tenant, current, actor, at)
 
@@ -115,17 +112,23 @@ class PostgresRegistryEdit:
             "document": Jsonb(definition.document()),
             "digest": definition.digest,
         }
-        await self._conn.execute(_PUBLISH, values)
+        await self._conn.execute(queries.PUBLISH, values)
 
     async def put_connection(self, connection: NamedConnection) -> None:
         """See `RegistryEdit.put_connection`."""
         document = connection.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         values = self._values | {"connection_id": connection.id, "document": Jsonb(document)}
-        await self._conn.execute(_PUT_CONNECTION, values)
+        await self._conn.execute(queries.PUT_CONNECTION, values)
+
+    async def put_calendar(self, calendar: Calendar) -> None:
+        """See `RegistryEdit.put_calendar`."""
+        document = calendar.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        values = self._values | {"calendar_id": calendar.id, "document": Jsonb(document)}
+        await self._conn.execute(queries.PUT_CALENDAR, values)
 
     async def log(self, lines: Sequence[LogLine]) -> int:
         """See `RegistryEdit.log`."""
-        row = await (await self._conn.execute(_COUNT_UP, self._values)).fetchone()
+        row = await (await self._conn.execute(queries.COUNT_UP, self._values)).fetchone()
         revision = int(row["revision"]) if row else 0
         values = self._values | {
             "revision": revision,
@@ -136,19 +139,22 @@ class PostgresRegistryEdit:
             "retired": [line.retired for line in lines],
             "reasons": [prose(line.reason) for line in lines],
         }
-        await self._conn.execute(_LOG, values)
+        await self._conn.execute(queries.LOG, values)
         return revision
 
 
 async def _snapshot(conn: Connection, tenant: str, revision: int) -> RegistrySnapshot:
     values = {"tenant": tenant, "revision": revision}
-    entries = await (await conn.execute(_ENTRIES, values)).fetchall()
-    documents = await (await conn.execute(_CONNECTIONS, values)).fetchall()
+    entries = await (await conn.execute(queries.ENTRIES, values)).fetchall()
+    documents = await (await conn.execute(queries.CONNECTIONS, values)).fetchall()
     connections = [NamedConnection.model_validate(row["document"]) for row in documents]
+    documents = await (await conn.execute(queries.CALENDARS, values)).fetchall()
+    calendars = [Calendar.model_validate(row["document"]) for row in documents]
     return RegistrySnapshot(
         revision,
         {row["definition_id"]: _entry(row) for row in entries},
         {connection.id: connection for connection in connections},
+        {calendar.id: calendar for calendar in calendars},
     )
 
 

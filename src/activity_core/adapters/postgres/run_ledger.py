@@ -10,10 +10,10 @@ from datetime import datetime
 
 from psycopg.rows import DictRow
 
+from activity_core.adapters.postgres.gap_document import gap_from_document
 from activity_core.adapters.postgres.open_execution import PostgresOpenExecution
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Pool, connection, transaction
-from activity_core.adapters.postgres.slots import decide_slot
 from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core.errors import NotFoundError
 from activity_core.core.event.envelope import EventEnvelope
@@ -21,7 +21,7 @@ from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.run import ClaimedRun, RunFailure, RunStatus
-from activity_core.ports.run_ledger import OpenExecution, SlotClaim
+from activity_core.ports.run_ledger import OpenExecution
 
 _CLAIM = """
 with lease as (
@@ -32,7 +32,7 @@ select from executions where tenant = %(tenant)s and execution_id = %(execution)
 """
 _OPEN = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.scheduled_for,
-    r.input, r.attempt, r.status, r.recorded_at,
+    r.gap, r.input, r.attempt, r.status, r.recorded_at,
     (
         select e.body from run_events re
         join events e on e.tenant = re.tenant and e.received_at = re.received_at
@@ -93,11 +93,6 @@ class PostgresRunLedger:
             yield execution
             await execution.mark_running()
 
-    async def claim_slot(self, claim: SlotClaim, at: datetime) -> str | None:
-        """See `RunLedger.claim_slot`."""
-        async with connection(self._pool) as conn:
-            return await decide_slot(conn, self._tenant, claim, at)
-
     async def keep_gathered(self, run_id: str, source: str, data: JsonValue) -> None:
         """See `RunLedger.keep_gathered`."""
         values = {"tenant": self._tenant, "run": run_id, "source": source, "data": json_text(data)}
@@ -139,6 +134,7 @@ def _claimed(row: DictRow) -> ClaimedRun:
             key=row["occurrence_key"],
             trigger=TriggerKind(row["trigger"]),
             scheduled_for=row["scheduled_for"],
+            gap=gap_from_document(row["gap"]) if row["gap"] else None,
             event=None if body is None else EventEnvelope.from_json(json.loads(body)),
             input=row["input"],
         ),

@@ -14,7 +14,7 @@ from activity_core.adapters.postgres.reopening import reopen
 from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core import ids
 from activity_core.core.run.run import Execution, PendingRun, RunStatus
-from activity_core.ports.run_queue import ManualRequest, OpenRun, Signal, Submission
+from activity_core.ports.run_queue import ManualRequest, OpenRun, Signal, SignalKind, Submission
 
 
 class PostgresRunQueue:
@@ -51,15 +51,14 @@ class PostgresRunQueue:
     ) -> list[Execution]:
         """See `RunQueue.compose`; one round trip before the composer and one after."""
         async with transaction(self._pool) as conn:
-            cursor = await conn.execute(queries.PENDING, {"tenant": self._tenant, "limit": limit})
-            rows = sorted(await cursor.fetchall(), key=lambda row: int(row["position"]))
+            values = {"tenant": self._tenant, "at": at, "limit": limit}
+            cursor = await conn.execute(queries.PENDING, values)
+            rows = sorted(await cursor.fetchall(), key=lambda row: int(row["place"]))
             waiting = {row["run_id"]: row for row in rows if row["status"] == RunStatus.PENDING}
-            closed = [row["position"] for row in rows if row["run_id"] not in waiting]
+            closed = [row["run_id"] for row in rows if row["run_id"] not in waiting]
             executions = list(composer([_pending(row) for row in waiting.values()]))
             members = [waiting[run] for execution in executions for run in execution.runs]
-            values = {
-                "tenant": self._tenant,
-                "at": at,
+            values |= {
                 "until": at + lease,
                 "executions": [execution.execution_id for execution in executions],
                 "workflows": [execution.workflow_id for execution in executions],
@@ -69,9 +68,9 @@ class PostgresRunQueue:
                 "executions": [one.execution_id for one in executions for _ in one.runs],
                 "runs": [row["run_id"] for row in members],
                 "attempts": [row["attempt"] for row in members],
-                "positions": [*closed, *(row["position"] for row in members)],
             }
             await conn.execute(queries.ATTEMPTS, values)
+            values |= {"runs": [*closed, *(row["run_id"] for row in members)]}
             await conn.execute(queries.TAKE_OFF, values)
         return executions
 
@@ -100,7 +99,7 @@ class PostgresRunQueue:
         values = {"tenant": self._tenant, "limit": limit}
         async with connection(self._pool) as conn:
             cursor = await conn.execute(queries.SIGNALS, values)
-            return [Signal(row["position"], row["workflow_id"]) async for row in cursor]
+            return [Signal(**row | {"kind": SignalKind(row["kind"])}) async for row in cursor]
 
     async def drop_signals(self, positions: Sequence[int]) -> None:
         """See `RunQueue.drop_signals`."""

@@ -20,10 +20,13 @@ insert into pending_runs (tenant, run_id) select %(tenant)s, run_id from run
 """
 # FOR NO KEY UPDATE: a router that records a duplicate of the same occurrence need not wait.
 PENDING = """
-select p.position, r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status
+select p.place, r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status
 from (
-    select position, run_id from pending_runs
-    where tenant = %(tenant)s order by position limit %(limit)s for update skip locked
+    select run_id, row_number() over () as place from (
+        select run_id from pending_runs
+        where tenant = %(tenant)s and start_at <= %(at)s
+        order by start_at, position limit %(limit)s for update skip locked
+    ) locked
 ) p
 join runs r on r.tenant = %(tenant)s and r.run_id = p.run_id
 order by r.run_id
@@ -40,7 +43,7 @@ select %(tenant)s, a.*
 from unnest(%(executions)s::text[], %(runs)s::text[], %(attempts)s::int[]) as a
 """
 TAKE_OFF = """
-delete from pending_runs where tenant = %(tenant)s and position = any(%(positions)s::bigint[])
+delete from pending_runs where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
 """
 OVERDUE = """
 with due as (
@@ -60,7 +63,7 @@ where tenant = %(tenant)s and execution_id = any(%(executions)s::text[])
     and lease_until is not null
 """
 SIGNALS = """
-select position, workflow_id from pending_signals
+select position, workflow_id, kind from pending_signals
 where tenant = %(tenant)s order by position limit %(limit)s
 """
 DROP_SIGNALS = """

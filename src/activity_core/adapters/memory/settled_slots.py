@@ -1,0 +1,121 @@
+"""What became of due slots, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+from activity_core.adapters.memory.decisions import decide, enqueue, new_run
+from activity_core.adapters.memory.outbox import announce
+from activity_core.adapters.memory.rows import DecisionRow, RunRow
+from activity_core.adapters.memory.state import State, Tables
+from activity_core.core import ids
+from activity_core.core.decision import Outcome
+from activity_core.core.errors import UnavailableError
+from activity_core.core.rules.occurrence import Occurrence, TriggerKind
+from activity_core.core.run.run import OPEN, RunStatus
+from activity_core.core.run.task import FINAL, TaskResult, TaskStatus
+from activity_core.core.schedule import jitter
+from activity_core.core.schedule.settlement import SlotDecision, SlotRun
+from activity_core.ports.run_queue import Signal, SignalKind
+from activity_core.ports.slot_ledger import SettledSlots
+
+_WITHOUT_RUN = frozenset({Outcome.SKIPPED, Outcome.FAILED, Outcome.HELD})
+
+
+def write_settled(
+    state: State, tables: Tables, settled: Sequence[SettledSlots], at: datetime, rate: float
+) -> None:
+    """See `OpenCursors.write`.
+
+    Raises:
+        UnavailableError: a backfill made one of the runs meanwhile; settle anew.
+    """
+    recovery: list[tuple[datetime, RunRow]] = []
+    for item in settled:
+        for each in item.runs:
+            run = _new_run(state, tables, item, each, at)
+            if run is not None and each.recovery:
+                recovery.append((each.slot, run))
+            elif run is not None:
+                enqueue(state, tables, run, start_at=_start(item, each.slot))
+        for decision in item.decisions:
+            decide(tables, _row(state, item, decision, at))
+        _displace(state, tables, item, at)
+        _move(tables, item)
+    for _, run in sorted(recovery, key=itemgetter(0)):
+        start = max(tables.recovery_pace.get(state.tenant, at), at)
+        enqueue(state, tables, run, start_at=start)
+        tables.recovery_pace[state.tenant] = start + timedelta(seconds=1 / rate)
+
+
+def _new_run(
+    state: State, tables: Tables, item: SettledSlots, each: SlotRun, at: datetime
+) -> RunRow | None:
+    key = ids.occurrence_of_slot(each.slot)
+    before = tables.decisions.get((item.definition_id, key))
+    if before is not None and before.outcome is not Outcome.HELD:
+        return None
+    occurrence = Occurrence(key, TriggerKind.SCHEDULE, scheduled_for=each.slot, gap=each.gap)
+    run = new_run(state, item.definition_id, item.version, occurrence, at=at)
+    if run.run_id in tables.runs:
+        raise UnavailableError("a slot got a run meanwhile", subject="slot ledger")
+    return run
+
+
+def _start(item: SettledSlots, slot: datetime) -> datetime | None:
+    if not item.jitter:
+        return None
+    return slot + jitter.delay(item.definition_id, slot, item.jitter)
+
+
+def _row(state: State, item: SettledSlots, decision: SlotDecision, at: datetime) -> DecisionRow:
+    key = ids.occurrence_of_slot(decision.slot)
+    run_for = ids.occurrence_of_slot(decision.run_for or decision.slot)
+    run_id = ids.run_id(state.tenant, item.definition_id, run_for)
+    return DecisionRow(
+        definition_id=item.definition_id,
+        input_key=key,
+        version=item.version,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        occurrence_key=key,
+        decided_at=at,
+        run_id=None if decision.outcome in _WITHOUT_RUN else run_id,
+    )
+
+
+def _displace(state: State, tables: Tables, item: SettledSlots, at: datetime) -> None:
+    if item.displaces is None:
+        return
+    for run_id, announcement in item.displaced.items():
+        run = tables.runs[run_id]
+        if run.status not in OPEN:
+            continue
+        tables.runs[run_id] = replace(run, status=RunStatus.CANCELLED, finished_at=at)
+        _cancel_tasks(tables, run_id, at)
+        announce(state, tables, [announcement], at)
+        sharing = [each for each in tables.runs.values() if each.execution_id == run.execution_id]
+        if run.execution_id is not None and len(sharing) == 1:
+            position = state.next_position()
+            workflow_id = tables.executions[run.execution_id].workflow_id
+            kind = SignalKind(item.displaces.value)
+            tables.pending_signals[position] = Signal(position, workflow_id, kind)
+
+
+def _cancel_tasks(tables: Tables, run_id: str, at: datetime) -> None:
+    result = TaskResult(TaskStatus.CANCELLED, TaskStatus.CANCELLED)
+    for task_id, row in tables.tasks.items():
+        if row.task.run_id == run_id and row.task.status not in FINAL:
+            task = replace(row.task, status=result.status, result=result)
+            tables.tasks[task_id] = replace(row, task=task, finished_at=at)
+
+
+def _move(tables: Tables, item: SettledSlots) -> None:
+    if item.cursor is None:
+        del tables.slot_cursors[item.definition_id]
+        return
+    row = tables.slot_cursors[item.definition_id]
+    covered = max(row.cursor.covered_until, item.cursor.covered_until)
+    cursor = replace(item.cursor, covered_until=covered)
+    tables.slot_cursors[item.definition_id] = replace(row, cursor=cursor)

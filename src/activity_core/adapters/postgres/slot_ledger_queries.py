@@ -1,0 +1,111 @@
+"""The SQL of cursors: who is due, what is covered, what was audited. Writing is `settled_slots`."""
+
+CURSORS = """
+select definition_id, plan, covered_until, next_slot, wake_at
+from slot_cursors where tenant = %(tenant)s
+"""
+# Whoever plans or audits several cursors takes them in order of ids: they cannot deadlock. Settlers
+# never wait for one.
+PLAN = """
+insert into slot_cursors as c (tenant, definition_id, plan, since, covered_until, audited_until,
+    next_slot, wake_at)
+select %(tenant)s, n.definition_id, n.plan, n.covered, n.covered, n.covered, n.next_slot, n.wake_at
+from unnest(%(definitions)s::text[], %(plans)s::text[], %(covered)s::timestamptz[],
+    %(slots)s::timestamptz[], %(wakes)s::timestamptz[]
+) as n (definition_id, plan, covered, next_slot, wake_at)
+order by n.definition_id
+on conflict (tenant, definition_id) do update set plan = excluded.plan,
+    next_slot = least(c.next_slot, excluded.next_slot), wake_at = least(c.wake_at, excluded.wake_at)
+"""
+_NO_RUN_IS_OPEN = """
+not exists (
+    select from runs r
+    where r.tenant = c.tenant and r.definition_id = c.definition_id
+        and r.status in ('pending', 'running') and r.trigger = 'schedule')
+"""
+_GOES_ON = f"""
+select c.definition_id, c.covered_until, c.next_slot
+from (select distinct definition_id from decisions
+    where tenant = %(tenant)s and outcome = 'held') held
+join slot_cursors c on c.tenant = %(tenant)s and c.definition_id = held.definition_id
+where {_NO_RUN_IS_OPEN}
+"""  # noqa: S608 - constant parts
+DUE = f"""
+select definition_id, covered_until
+from (
+    (
+        select definition_id, covered_until, next_slot from slot_cursors
+        where tenant = %(tenant)s and next_slot <= %(at)s order by next_slot limit %(limit)s
+    )
+    union
+    ({_GOES_ON})
+) due
+order by next_slot nulls last, definition_id limit %(limit)s
+"""  # noqa: S608 - constant parts
+LOCK = f"""
+select definition_id, plan, covered_until, next_slot, wake_at
+from slot_cursors c
+where tenant = %(tenant)s and definition_id = any(%(definitions)s::text[])
+    and (next_slot <= %(at)s
+        or exists (
+            select from decisions d
+            where d.tenant = c.tenant and d.definition_id = c.definition_id and d.outcome = 'held')
+        and {_NO_RUN_IS_OPEN})
+for update skip locked
+"""  # noqa: S608 - constant parts
+# A statement of its own, so that it sees what the last holder of the locks did.
+STATE = """
+select c.definition_id,
+    array(
+        select r.run_id from runs r
+        where r.tenant = %(tenant)s and r.definition_id = c.definition_id
+            and r.status in ('pending', 'running') and r.trigger = 'schedule'
+        order by r.scheduled_for) as open_runs,
+    array(
+        select d.input_key from decisions d
+        where d.tenant = %(tenant)s and d.definition_id = c.definition_id and d.outcome = 'held'
+        order by d.input_key) as held
+from unnest(%(definitions)s::text[]) as c (definition_id)
+"""
+TAKEN = """
+select run_id from runs where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
+"""
+OVERDUE = f"""
+select exists (
+    select from slot_cursors where tenant = %(tenant)s and wake_at <= %(at)s
+) or exists ({_GOES_ON}) as overdue
+"""  # noqa: S608 - constant parts
+# Keys of slots are instants in UTC of one width, so they compare like instants.
+DECIDED = """
+select input_key, outcome from decisions
+where tenant = %(tenant)s and definition_id = %(definition)s and event_key is null
+    and input_key > %(after)s and input_key <= %(until)s
+"""
+UNAUDITED = """
+select definition_id, audited_until as after, least(covered_until, %(before)s) as until
+from slot_cursors
+where tenant = %(tenant)s and audited_until < least(covered_until, %(before)s)
+order by audited_until limit %(limit)s
+"""
+AUDITED = """
+with audited as materialized (
+    select c.definition_id, n.until
+    from unnest(%(definitions)s::text[], %(untils)s::timestamptz[]) as n (definition_id, until)
+    join slot_cursors c on c.tenant = %(tenant)s and c.definition_id = n.definition_id
+    order by c.definition_id for no key update of c
+)
+update slot_cursors c set audited_until = greatest(c.audited_until, a.until)
+from audited a
+where c.tenant = %(tenant)s and c.definition_id = a.definition_id and a.until <= c.covered_until
+"""
+LOCK_ONE = """
+select from slot_cursors
+where tenant = %(tenant)s and definition_id = %(definition)s for no key update
+"""
+UNEXPLAINED = """
+insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
+    occurrence_key, decided_at)
+select %(tenant)s, slot, %(definition)s, %(version)s, 'failed', %(reason)s, slot, %(at)s
+from unnest(%(slots)s::text[]) as s (slot)
+on conflict do nothing
+"""

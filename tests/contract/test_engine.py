@@ -64,6 +64,27 @@ async def test_only_running_workflows_are_signalled(bench: Bench):
     assert not await bench.engine.signal(EXECUTION.workflow_id)
 
 
+async def test_only_running_workflows_are_terminated(bench: Bench):
+    assert not await bench.engine.terminate(EXECUTION.workflow_id)
+    await bench.engine.start(EXECUTION)
+    assert await bench.engine.terminate(EXECUTION.workflow_id)
+    assert await bench.engine.state(EXECUTION.workflow_id) is WorkflowState.TERMINATED
+    assert not await bench.engine.terminate(EXECUTION.workflow_id)
+
+
+async def test_only_running_workflows_are_cancelled(bench: Bench):
+    assert not await bench.engine.cancel(EXECUTION.workflow_id)
+    await bench.engine.start(EXECUTION)
+    assert await bench.engine.cancel(EXECUTION.workflow_id)
+    await bench.end(EXECUTION.workflow_id, WorkflowState.CANCELLED)
+    assert not await bench.engine.cancel(EXECUTION.workflow_id)
+
+
+async def test_a_tick_may_be_asked_for_again_and_again(bench: Bench):
+    for _ in range(2):
+        await bench.engine.tick()
+
+
 async def test_the_twin_fails_on_demand():
     engine = MemoryEngine()
     engine.failures.before(UnavailableError("away"))

@@ -12,22 +12,29 @@ from temporalio.client import (
     Interceptor,
     OutboundInterceptor,
     StartWorkflowInput,
+    WorkflowExecutionStatus,
     WorkflowHandle,
 )
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 from tests.contract.test_engine import (  # noqa: F401 - the suite
     Bench,
     test_a_closed_workflow_is_not_started_again,
+    test_a_tick_may_be_asked_for_again_and_again,
+    test_only_running_workflows_are_cancelled,
     test_only_running_workflows_are_signalled,
+    test_only_running_workflows_are_terminated,
     test_starting_twice_is_starting_once,
     test_what_was_started_is_running,
 )
 from tests.scripted_steps import DONE, ScriptedSteps, fatal, human, perform
 from tests.temporal_server import eventually, temporal_client
 
-from activity_core.adapters.temporal.engine import TemporalEngine
+from activity_core.adapters.temporal.engine import OVERDUE_TICK, TemporalEngine
+from activity_core.core.errors import UnavailableError
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
+from activity_core.workflows.messages import SLOT_TICK
 from activity_core.workflows.run_activity import RunActivity
 
 COUNTER = itertools.count()
@@ -46,6 +53,23 @@ class Impatient(Interceptor):
         return Hurry(next)
 
 
+class Away(Interceptor):
+    """Temporal cannot be reached."""
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002
+        class Nowhere(OutboundInterceptor):
+            async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:  # noqa: A002
+                raise RPCError("nobody there", RPCStatusCode.UNAVAILABLE, b"")
+
+        return Nowhere(next)
+
+
+def with_interceptor(client: Client, interceptor: Interceptor) -> Client:
+    config = client.config()
+    config["interceptors"] = [interceptor]
+    return Client(**config)
+
+
 class Apart:
     """The engine with workflow ids of this test alone."""
 
@@ -60,6 +84,15 @@ class Apart:
     async def signal(self, workflow_id: str) -> bool:
         return await self.engine.signal(self.prefix + workflow_id)
 
+    async def cancel(self, workflow_id: str) -> bool:
+        return await self.engine.cancel(self.prefix + workflow_id)
+
+    async def terminate(self, workflow_id: str) -> bool:
+        return await self.engine.terminate(self.prefix + workflow_id)
+
+    async def tick(self) -> None:
+        await self.engine.tick()
+
     async def state(self, workflow_id: str) -> WorkflowState:
         return await self.engine.state(self.prefix + workflow_id)
 
@@ -73,9 +106,7 @@ async def client() -> AsyncIterator[Client]:
 @pytest.fixture
 def bench(client: Client, request: pytest.FixtureRequest) -> Bench:
     if "timed_out" in request.node.name:
-        config = client.config()
-        config["interceptors"] = [Impatient()]
-        client = Client(**config)
+        client = with_interceptor(client, Impatient())
     queue = f"contract-{next(COUNTER)}"
     engine = Apart(TemporalEngine(client, queue), f"{queue}-")
     scripts = {
@@ -102,3 +133,22 @@ def bench(client: Client, request: pytest.FixtureRequest) -> Bench:
         return None
 
     return Bench(engine, end)
+
+
+async def test_one_tick_waits_for_a_worker_however_often_it_is_asked_for(client: Client):
+    engine = TemporalEngine(client, "no-worker")
+    handle = client.get_workflow_handle(OVERDUE_TICK)
+    await engine.tick()
+    first = await handle.describe()
+    assert (first.workflow_type, first.status) == (SLOT_TICK, WorkflowExecutionStatus.RUNNING)
+    await engine.tick()
+    assert (await handle.describe()).run_id == first.run_id
+
+    await handle.terminate()
+    await engine.tick()
+    assert (await handle.describe()).run_id != first.run_id
+
+
+async def test_no_tick_while_temporal_is_away(client: Client):
+    with pytest.raises(UnavailableError):
+        await TemporalEngine(with_interceptor(client, Away()), "no-worker").tick()

@@ -29,11 +29,30 @@ class ExistingSchedule:
     paused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SchedulePage:
+    """Some of the schedules, by id, and how to ask for those that follow (empty: none do)."""
+
+    schedules: Mapping[str, ExistingSchedule]
+    following: bytes = b""
+
+
 class Scheduler(Protocol):
     """Schedules named `activity-schedule-…` of one namespace."""
 
     async def existing(self) -> Mapping[str, ExistingSchedule]:
-        """By schedule id; schedules of others are not touched."""
+        """All of them, by schedule id; those of others are left out.
+
+        Like `page` it may lag behind changes; `find` does not.
+        """
+        ...
+
+    async def page(self, token: bytes = b"") -> SchedulePage:
+        """The first of them, or those that follow a page: all of them at once take their time."""
+        ...
+
+    async def find(self, schedule_id: str) -> ExistingSchedule | None:
+        """One of them as it is now; None if it is not there."""
         ...
 
     async def put(self, wanted: WantedSchedule) -> None:

@@ -1,19 +1,28 @@
-"""The engine over a Temporal client: starts, rings and looks up `RunActivity` workflows."""
+"""The engine over a Temporal client: starts, rings, ends and looks up workflows of ours."""
 
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activity_core.adapters.temporal.client import unavailable
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
-from activity_core.workflows.messages import RUN_ACTIVITY, TASKS_CHANGED, RunRequest
+from activity_core.workflows.messages import (
+    RUN_ACTIVITY,
+    SLOT_TICK,
+    TASKS_CHANGED,
+    RunRequest,
+)
 
 TASK_TIMEOUT = timedelta(seconds=4)
 """A worker killed in the middle stalls its runs this long; Temporal's default is 10 s."""
+
+OVERDUE_TICK = "activity-tick-overdue"
+"""Workflow id of the one tick that `tick` asks for."""
 
 _STATES = {
     WorkflowExecutionStatus.RUNNING: WorkflowState.RUNNING,
@@ -56,13 +65,38 @@ class TemporalEngine:
 
     async def signal(self, workflow_id: str) -> bool:
         """Ring the workflow's doorbell; False if it is not there or closed."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        return await _reaches(handle.signal(TASKS_CHANGED), f"signalling {workflow_id}")
+
+    async def cancel(self, workflow_id: str) -> bool:
+        """Ask a workflow to end; False if it is not there or closed."""
+        if await self.state(workflow_id) is not WorkflowState.RUNNING:
+            return False  # Temporal itself takes a request to cancel what is closed
+        handle = self._client.get_workflow_handle(workflow_id)
+        return await _reaches(handle.cancel(), f"cancelling {workflow_id}")
+
+    async def terminate(self, workflow_id: str) -> bool:
+        """End a workflow at once; False if it is not there or closed."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        return await _reaches(handle.terminate(), f"terminating {workflow_id}")
+
+    async def tick(self) -> None:
+        """Have a worker settle the slots that are due, unless one is asked to already.
+
+        Raises:
+            UnavailableError: Temporal does not answer; nothing is settled while it is away.
+        """
         try:
-            await self._client.get_workflow_handle(workflow_id).signal(TASKS_CHANGED)
+            await self._client.start_workflow(
+                SLOT_TICK,
+                id=OVERDUE_TICK,
+                task_queue=self._queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=TASK_TIMEOUT,
+            )
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise unavailable(error, f"signalling {workflow_id}") from error
-        return True
+            raise unavailable(error, "asking for a tick") from error
 
     async def state(self, workflow_id: str) -> WorkflowState:
         """What Temporal says about a workflow id."""
@@ -77,3 +111,14 @@ class TemporalEngine:
             if found.status
             else (WorkflowState.RUNNING)
         )
+
+
+async def _reaches(request: Awaitable[None], doing: str) -> bool:
+    """Whether there was a running workflow to do it to."""
+    try:
+        await request
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise unavailable(error, doing) from error
+    return True

@@ -1,9 +1,8 @@
-"""The scheduler over a Temporal client: one Temporal Schedule per definition with slots.
+"""The scheduler over a Temporal client: Temporal Schedules that start `SlotTick`.
 
-A schedule is only the clock: it starts `RunActivity` with the definition id, and Temporal appends
-the nominal slot to the workflow id. What a slot means is decided when the run claims it. The
-fingerprint of the spec is kept in the note of the schedule, so that a schedule somebody changed
-or paused by hand is made right again.
+A schedule is only a doorbell with a clock: which slots are due is found out by the workflow that it
+starts. What a schedule follows is read from what Temporal lists, so that one that somebody changed
+by hand is seen, whatever its note says. Not listed, and so not seen, is how it starts its workflow.
 """
 
 from collections.abc import Mapping
@@ -14,76 +13,114 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
-    ScheduleCalendarSpec,
-    ScheduleIntervalSpec,
+    ScheduleListActionStartWorkflow,
+    ScheduleListSchedule,
     ScheduleOverlapPolicy,
     SchedulePolicy,
-    ScheduleRange,
     ScheduleState,
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.client import ScheduleSpec as TemporalSpec
 from temporalio.service import RPCError, RPCStatusCode
 
 from activity_core.adapters.temporal.client import unavailable
+from activity_core.adapters.temporal.clock import as_listed, clock_of_listed, temporal_spec
 from activity_core.adapters.temporal.engine import TASK_TIMEOUT
 from activity_core.core import ids
-from activity_core.core.definition.wall_calendar import CalendarSpec, Range
-from activity_core.core.schedule import ScheduleSpec
-from activity_core.ports.scheduler import ExistingSchedule, WantedSchedule
-from activity_core.workflows.messages import RUN_ACTIVITY, RunRequest
+from activity_core.core.schedule.clock import ClockSpec
+from activity_core.ports.scheduler import ExistingSchedule, SchedulePage, WantedSchedule
+from activity_core.workflows.messages import SLOT_TICK
 
 CATCHUP_WINDOW = timedelta(seconds=60)
-"""Slots that Temporal itself missed for longer than this it drops (its default is a year)."""
+"""Ticks that Temporal itself missed for longer than this it drops (its default is a year)."""
 
-NOTE = "activity-core spec "
+PAGE = 1_000
+"""Schedules that Temporal lists at once, at most; it takes half a second for them."""
+
+_NOTE = "activity-core clock "
+_UNLIKE_ANY = ""
+_STARTS = (ScheduleActionStartWorkflow, ScheduleListActionStartWorkflow)
 
 
 class TemporalScheduler:
-    """Schedules named `activity-schedule-…` of one namespace."""
+    """Schedules named `activity-schedule-…` of one namespace, and the task queue of their ticks."""
 
     def __init__(self, client: Client, queue: str) -> None:
         self._client = client
         self._queue = queue
 
     async def existing(self) -> Mapping[str, ExistingSchedule]:
-        """By definition id; schedules of others are not touched. Temporal's list lags a little."""
-        prefix = ids.schedule_id("")
-        found = {}
-        try:
-            async for listed in await self._client.list_schedules(page_size=1_000):
-                if listed.schedule is None or not listed.id.startswith(prefix):
-                    continue
-                state = listed.schedule.state
-                definition_id = listed.id.removeprefix(prefix)
-                fingerprint = (state.note or "").removeprefix(NOTE)
-                found[definition_id] = ExistingSchedule(definition_id, fingerprint, state.paused)
-        except RPCError as error:
-            raise unavailable(error, "listing schedules") from error
+        """By schedule id; schedules of others are left out. Temporal's list lags a little.
+
+        Raises:
+            UnavailableError: Temporal does not answer.
+        """
+        page = await self.page()
+        found = dict(page.schedules)
+        while page.following:
+            page = await self.page(page.following)
+            found.update(page.schedules)
         return found
 
+    async def page(self, token: bytes = b"") -> SchedulePage:
+        """The first schedules, or those that follow a page.
+
+        Raises:
+            UnavailableError: Temporal does not answer.
+        """
+        try:
+            listing = await self._client.list_schedules(page_size=PAGE, next_page_token=token)
+            await listing.fetch_next_page()
+        except RPCError as error:
+            raise unavailable(error, "listing schedules") from error
+        found = {
+            listed.id: _existing(listed.id, listed.schedule)
+            for listed in listing.current_page or ()
+            if listed.schedule is not None and listed.id.startswith(ids.SCHEDULE_PREFIX)
+        }
+        return SchedulePage(found, listing.next_page_token or b"")
+
+    async def find(self, schedule_id: str) -> ExistingSchedule | None:
+        """One of them as it is now; None if it is not there.
+
+        Raises:
+            UnavailableError: Temporal does not answer.
+        """
+        try:
+            described = await self._client.get_schedule_handle(schedule_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise unavailable(error, f"looking up {schedule_id}") from error
+        return _existing(schedule_id, described.schedule)
+
     async def put(self, wanted: WantedSchedule) -> None:
-        """Create it, or change the existing one; a change never fires a past slot."""
+        """Create it, or change the existing one; a change never ticks for a past slot.
+
+        Raises:
+            UnavailableError: unknown whether it was done; do it again.
+        """
         schedule = self._schedule(wanted)
-        schedule_id = ids.schedule_id(wanted.definition_id)
 
         async def replace(_: ScheduleUpdateInput) -> ScheduleUpdate:
             return ScheduleUpdate(schedule)
 
         try:
-            await self._client.create_schedule(schedule_id, schedule)
+            await self._client.create_schedule(wanted.schedule_id, schedule)
         except ScheduleAlreadyRunningError:
             try:
-                await self._client.get_schedule_handle(schedule_id).update(replace)
+                await self._client.get_schedule_handle(wanted.schedule_id).update(replace)
             except RPCError as error:
-                raise unavailable(error, f"changing {schedule_id}") from error
+                raise unavailable(error, f"changing {wanted.schedule_id}") from error
         except RPCError as error:
-            raise unavailable(error, f"creating {schedule_id}") from error
+            raise unavailable(error, f"creating {wanted.schedule_id}") from error
 
-    async def delete(self, definition_id: str) -> None:
-        """Remove it; fine if it is gone already."""
-        schedule_id = ids.schedule_id(definition_id)
+    async def delete(self, schedule_id: str) -> None:
+        """Remove it; fine if it is gone already.
+
+        Raises:
+            UnavailableError: unknown whether it was done; do it again.
+        """
         try:
             await self._client.get_schedule_handle(schedule_id).delete()
         except RPCError as error:
@@ -93,41 +130,32 @@ class TemporalScheduler:
     def _schedule(self, wanted: WantedSchedule) -> Schedule:
         return Schedule(
             action=ScheduleActionStartWorkflow(
-                RUN_ACTIVITY,
-                RunRequest(definition_id=wanted.definition_id),
-                id=f"activity-{wanted.definition_id}",
+                SLOT_TICK,
+                id=ids.tick_workflow_id(wanted.schedule_id),
                 task_queue=self._queue,
                 task_timeout=TASK_TIMEOUT,
             ),
-            spec=temporal_spec(wanted.spec),
+            spec=temporal_spec(wanted.clock),
             policy=SchedulePolicy(
                 overlap=ScheduleOverlapPolicy.ALLOW_ALL, catchup_window=CATCHUP_WINDOW
             ),
-            state=ScheduleState(note=NOTE + wanted.spec.fingerprint, paused=wanted.paused),
+            state=ScheduleState(note=_note(wanted.clock), paused=wanted.paused),
         )
 
 
-def temporal_spec(spec: ScheduleSpec) -> TemporalSpec:
-    """The same slots in Temporal's words."""
-    return TemporalSpec(
-        calendars=[_calendar(calendar) for calendar in spec.calendars],
-        intervals=[ScheduleIntervalSpec(spec.interval.every, spec.interval.offset)]
-        if spec.interval
-        else [],
-        time_zone_name=spec.timezone,
-        jitter=spec.jitter or None,
-    )
+def _note(clock: ClockSpec) -> str:
+    """The fingerprint of the clock, and that of what Temporal's list shows of it."""
+    return f"{_NOTE}{clock.fingerprint}, listed {as_listed(clock).fingerprint}"
 
 
-def _calendar(calendar: CalendarSpec) -> ScheduleCalendarSpec:
-    return ScheduleCalendarSpec(
-        minute=_ranges(calendar.minute),
-        hour=_ranges(calendar.hour),
-        day_of_month=_ranges(calendar.day_of_month),
-        month=_ranges(calendar.month),
-        day_of_week=_ranges(calendar.day_of_week),
-    )
+def _existing(schedule_id: str, found: Schedule | ScheduleListSchedule) -> ExistingSchedule:
+    ours = isinstance(found.action, _STARTS) and found.action.workflow == SLOT_TICK
+    clock = clock_of_listed(found.spec) if ours else None
+    fingerprint = _fingerprint(clock, found.state.note or "") if clock else _UNLIKE_ANY
+    return ExistingSchedule(schedule_id, fingerprint, found.state.paused)
 
 
-def _ranges(ranges: tuple[Range, ...]) -> list[ScheduleRange]:
-    return [ScheduleRange(part.start, part.end, part.step) for part in ranges]
+def _fingerprint(clock: ClockSpec, note: str) -> str:
+    """That of what the schedule follows; the note speaks for what the list leaves out."""
+    whole, _, shown = note.removeprefix(_NOTE).partition(", listed ")
+    return whole if clock.fingerprint == shown else clock.fingerprint

@@ -5,11 +5,16 @@ import asyncio
 import pytest
 from tests.contract.stores import AT, ID, SECOND, BoomError, Stores, definition
 
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.errors import NotFoundError, RejectedError
-from activity_core.ports.registry import Change, LogLine, RegistryEntry
+from activity_core.ports.registry import Change, HistoryLine, LogLine, RegistryEntry
 
 BILLING = Connection.model_validate({"id": "billing", "sql": {"url": "env:BILLING_URL"}})
+HOLIDAYS = Calendar.model_validate({"id": "holidays", "title": "Days off", "days": ["2026-12-24"]})
+MORE = Calendar.model_validate(
+    {"id": "holidays", "days": ["2026-12-24", {"day": "2026-12-25", "name": "Christmas"}]}
+)
 MOVED = Connection.model_validate({"id": "billing", "sql": {"url": "env:OTHER_URL"}})
 
 
@@ -90,6 +95,7 @@ async def test_an_exception_changes_nothing(stores: Stores):
         async with stores.registry.edit("ann", AT) as edit:
             await edit.publish(definition(), 1)
             await edit.put_connection(BILLING)
+            await edit.put_calendar(HOLIDAYS)
             await edit.log([LogLine(ID, Change.PUBLISHED, 1, paused=False, retired=False)])
             raise BoomError
 
@@ -97,6 +103,7 @@ async def test_an_exception_changes_nothing(stores: Stores):
         await fail()
     snapshot = await stores.registry.snapshot()
     assert (snapshot.revision, dict(snapshot.entries), dict(snapshot.connections)) == (0, {}, {})
+    assert dict(snapshot.calendars) == {}
     await stores.publish(definition())
 
 
@@ -109,6 +116,60 @@ async def test_the_newest_connection_counts_at_every_revision(stores: Stores):
     assert await stores.registry.revision() == 3
     assert (await stores.registry.snapshot()).connections == {"billing": MOVED}
     assert (await stores.registry.snapshot(1)).connections == {"billing": MOVED}
+
+
+async def test_the_newest_calendar_counts_at_every_revision(stores: Stores):
+    await stores.publish(definition())
+    for calendar in (HOLIDAYS, MORE):
+        async with stores.registry.edit("ann", AT) as edit:
+            await edit.put_calendar(calendar)
+            await edit.log([])
+    assert (await stores.registry.snapshot()).calendars == {"holidays": MORE}
+    assert (await stores.registry.snapshot(1)).calendars == {"holidays": MORE}
+
+
+async def test_several_versions_at_once(stores: Stores):
+    await stores.publish(definition(), definition("other"))
+    await stores.publish(definition(title="Second"), version=2)
+    wanted = [(ID, 2), ("other", 1), (ID, 1), (ID, 9), ("unknown", 1), ("no\0", 1)]
+    assert await stores.registry.versions([*wanted, (ID, 2)]) == {
+        (ID, 1): definition(),
+        (ID, 2): definition(title="Second"),
+        ("other", 1): definition("other"),
+    }
+    assert await stores.registry.versions([]) == {}
+
+
+async def test_history_begins_with_what_was_in_force(stores: Stores):
+    await stores.publish(definition(), definition("other"))
+    await stores.publish(definition(title="Second"), version=2, at=AT + 2 * SECOND)
+    async with stores.registry.edit("bob", AT + 4 * SECOND) as edit:
+        line = LogLine(ID, Change.PAUSED, 2, paused=True, retired=False, reason="too loud")
+        await edit.log([line])
+    first = HistoryLine(AT, 1, paused=False, retired=False, actor="ann")
+    second = HistoryLine(AT + 2 * SECOND, 2, paused=False, retired=False, actor="ann")
+    third = HistoryLine(AT + 4 * SECOND, 2, True, False, "too loud", "bob")
+    for seconds, lines in (
+        (-1, [first, second, third]),
+        (0, [first, second, third]),
+        (1, [first, second, third]),
+        (2, [second, third]),
+        (3, [second, third]),
+        (4, [third]),
+        (9, [third]),
+    ):
+        assert await stores.registry.history({ID: AT + seconds * SECOND}) == {ID: lines}
+    found = await stores.registry.history({ID: AT + 9 * SECOND, "other": AT, "unknown": AT})
+    assert found == {ID: [third], "other": [first]}
+    assert await stores.registry.history({}) == {}
+
+
+async def test_history_knows_what_is_retired(stores: Stores):
+    await stores.publish(definition())
+    async with stores.registry.edit("ann", AT + SECOND) as edit:
+        await edit.log([LogLine(ID, Change.RETIRED, 1, paused=False, retired=True)])
+    [line] = (await stores.registry.history({ID: AT + SECOND}))[ID]
+    assert line.retired
 
 
 async def test_an_editor_sees_what_is_in_force(stores: Stores):

@@ -166,7 +166,7 @@ def _wait(client: Client, item: Item, *, as_json: bool) -> None:
 @contextmanager
 def _shown() -> Iterator[Callable[[Item], None]]:
     """How progress is shown: a bar on a terminal, else a line whenever something changed."""
-    if sys.stderr.isatty():
+    if _on_a_terminal():
         columns = (BarColumn(), TextColumn("{task.completed}/{task.total}  {task.description}"))
         with Progress(*columns, console=Console(stderr=True)) as progress:
             bar = progress.add_task("", total=None)
@@ -183,6 +183,10 @@ def _shown() -> Iterator[Callable[[Item], None]]:
             last = now
 
     yield line
+
+
+def _on_a_terminal() -> bool:
+    return sys.stderr.isatty()
 
 
 def _closed(item: Item) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.contract.slots import (
@@ -19,13 +19,25 @@ from tests.contract.slots import (
     starts,
     write,
 )
-from tests.contract.stores import AT, ID, SECOND, Stores, announcement, definition, record, spec
+from tests.contract.stores import (
+    AT,
+    ID,
+    LEASE,
+    SECOND,
+    Stores,
+    announcement,
+    definition,
+    event,
+    record,
+    spec,
+)
 
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import RejectedError, UnavailableError
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
-from activity_core.core.run.run import Execution, RunStatus
+from activity_core.core.run.composition import compose
+from activity_core.core.run.run import ClaimedRun, Execution, PendingRun, RunStatus
 from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.core.schedule import jitter
 from activity_core.core.schedule.gap import Gap
@@ -39,7 +51,7 @@ KEY = ids.occurrence_of_slot(AT)
 TURN = SECOND / 2  # at two recovery runs a second
 
 
-async def opened_run(stores: Stores, execution: Execution):
+async def opened_run(stores: Stores, execution: Execution) -> ClaimedRun:
     async with stores.run_ledger.open(execution.execution_id, AT) as opened:
         [run] = opened.runs
         return run
@@ -144,7 +156,7 @@ async def test_a_run_that_somebody_made_meanwhile_is_settled_anew(stores: Stores
     assert await stores.slots.decided(ID, AT - MINUTE, AT) == {}
 
 
-async def backfill(stores: Stores, slot) -> None:
+async def backfill(stores: Stores, slot: datetime) -> None:
     request = BackfillRequest("b", ID, slot, slot, BackfillOrder.OLDEST, 1, "ann", "", [slot])
     assert await stores.backfills.request(request, AT)
     assert await stores.backfills.release(AT, lambda _: 1) == 1
@@ -193,6 +205,23 @@ async def test_jitter_puts_the_start_off(stores: Stores):
     assert AT < start < AT + MINUTE
     tick = timedelta(microseconds=1)
     assert await starts(stores, start - tick, start) == [[], [run_of(stores, AT)]]
+
+
+async def test_a_run_whose_start_is_put_off_keeps_none_from_its_turn(stores: Stores):
+    await plan(stores)
+    await write(stores, replace(settled(fires(AT)), jitter=MINUTE))
+    [prompt] = await stores.fire(event())
+    assert await first_of_queue(stores, AT) == [prompt]
+    assert await first_of_queue(stores, AT) == []
+    assert await first_of_queue(stores, AT + MINUTE) == [run_of(stores, AT)]
+
+
+async def first_of_queue(stores: Stores, at: datetime) -> list[str]:
+    def alone(pending: Sequence[PendingRun]) -> list[Execution]:
+        return compose(pending, is_fused=lambda _: False, max_runs=1)
+
+    executions = await stores.run_queue.compose(1, alone, at=at, lease=LEASE)
+    return [run for execution in executions for run in execution.runs]
 
 
 async def test_recovery_runs_wait_for_their_turn_oldest_slot_first(stores: Stores):

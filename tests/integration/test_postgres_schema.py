@@ -1,8 +1,10 @@
 """What PostgreSQL itself refuses, and how the schema gets there."""
 
+import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import psycopg
 import pytest
@@ -12,6 +14,7 @@ from activity_core.adapters.postgres.pool import Pool, connection, open_pool
 from activity_core.core.errors import ConfigurationError, RejectedError, UnavailableError
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
 KEY = b"k" * 32
 
 ROWS: dict[str, dict[str, object]] = {
@@ -41,6 +44,20 @@ ROWS: dict[str, dict[str, object]] = {
         "updated_at": AT,
         "updated_by": "ann",
     },
+    "calendars": {
+        "calendar_id": "c",
+        "document": "{}",
+        "updated_at": AT,
+        "updated_by": "ann",
+    },
+    "slot_cursors": {
+        "definition_id": "a",
+        "plan": "p",
+        "since": AT,
+        "covered_until": AT,
+        "audited_until": AT,
+    },
+    "recovery_pace": {"next_at": AT},
     "event_keys": {"event_key": KEY, "digest": KEY, "received_at": AT},
     "events": {
         "received_at": AT,
@@ -94,6 +111,18 @@ ROWS: dict[str, dict[str, object]] = {
         "decided_at": AT,
     },
     "pending_runs": {"run_id": "r"},
+    "backfills": {
+        "backfill_id": "b",
+        "definition_id": "a",
+        "first": AT,
+        "last": AT,
+        "turns": "oldest",
+        "max_concurrent": 1,
+        "actor": "ann",
+        "reason": "",
+        "requested_at": AT,
+    },
+    "backfill_slots": {"backfill_id": "b", "position": 0, "slot": AT, "existing": False},
     "executions": {"execution_id": "x", "workflow_id": "w", "created_at": AT},
     "attempts": {"run_id": "r", "attempt": 1, "execution_id": "x"},
     "tasks": {
@@ -153,6 +182,8 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("runs_final_means_finished", {"status": "completed"}),
     ("runs_slot_has_its_time", {"trigger": "schedule"}),
     ("runs_slot_has_its_time", {"scheduled_for": AT}),
+    ("runs_slot_has_its_time", {"trigger": "backfill"}),
+    ("runs_gap_is_of_slots", {"gap": "{}"}),
     ("runs_recorded_has_its_context", {**DONE, "recorded_at": AT, "context_hash": "ab"}),
     ("runs_recorded_has_its_context", {**DONE, "recorded_at": AT, "context_snapshot": "{}"}),
     ("runs_failed_says_why", FAILED),
@@ -161,6 +192,10 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("decisions_outcome_is_known", {"input_key": "e.2", "outcome": "filtered"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "merged"}),
+    *(
+        ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": outcome})
+        for outcome in ("deduplicated", "late", "caught_up", "compressed")
+    ),
     ("decisions_name_their_event", {"input_key": "e.2", "event_key": None}),
     ("decisions_name_their_event", {"input_key": "m.2"}),
     ("decisions_name_their_event", {"input_key": "e.2", "event_received_at": None}),
@@ -178,11 +213,33 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("pending_outbox_setback_is_whole", {"position": 2, "attempts": 1}),
     ("pending_outbox_setback_is_whole", {"position": 2, "retry_at": AT}),
     ("pending_outbox_setback_is_whole", {"position": 2, "attempts": 1, "retry_at": AT}),
+    ("slot_cursors_audit_what_is_covered", {"definition_id": "b", "since": AT + DAY}),
+    ("slot_cursors_audit_what_is_covered", {"definition_id": "b", "audited_until": AT - DAY}),
+    ("slot_cursors_audit_what_is_covered", {"definition_id": "b", "audited_until": AT + DAY}),
+    ("slot_cursors_last_is_whole", {"definition_id": "b", "last_slot": AT}),
+    ("slot_cursors_last_is_whole", {"definition_id": "b", "last_outcome": "skipped"}),
+    ("slot_cursors_last_is_whole", {"definition_id": "b", "last_run_id": "r"}),
+    ("pending_signals_kind_is_known", {"kind": "hello"}),
+    ("backfills_range_is_one", {"backfill_id": "c", "last": AT - DAY}),
+    ("backfills_turns_are_known", {"backfill_id": "c", "turns": "random"}),
+    ("backfills_let_some_run", {"backfill_id": "c", "max_concurrent": 0}),
+    ("backfills_status_is_known", {"backfill_id": "c", "status": "lost", "finished_at": AT}),
+    ("backfills_over_means_finished", {"backfill_id": "c", "status": "completed"}),
+    ("backfills_over_means_finished", {"backfill_id": "c", "finished_at": AT}),
+    ("backfill_slots_backfill_exists", {"backfill_id": "none"}),
+    ("backfill_slots_run_exists", {"position": 1, "slot": AT + DAY, "run_id": "nobody"}),
+    ("backfill_slots_existing_has_its_run", {"position": 1, "slot": AT + DAY, "existing": True}),
     # Keys: the same row again, but for the columns that are not part of the key.
     ("activity_definitions_pkey", {}),
     ("registry_revisions_pkey", {}),
     ("registry_log_pkey", {}),
     ("connections_pkey", {}),
+    ("calendars_pkey", {}),
+    ("slot_cursors_pkey", {}),
+    ("recovery_pace_pkey", {}),
+    ("backfills_pkey", {}),
+    ("backfill_slots_pkey", {"slot": AT + DAY}),
+    ("backfill_slots_are_asked_for_once", {"position": 1}),
     ("event_keys_pkey", {}),
     ("events_20260101_pkey", {}),
     ("pending_events_wait_once", {}),
@@ -287,6 +344,42 @@ async def test_many_processes_migrate_at_once(empty_postgres_url: str):
         await check_migrated(pool)
         migrate(empty_postgres_url)
         await check_migrated(pool)
+
+
+def test_an_upgrade_makes_up_for_nothing(empty_postgres_url: str):
+    """Schedules in force begin at the upgrade; nothing else gets a cursor."""
+    sql = files("activity_core.adapters.postgres.migrations") / "sql"
+    with psycopg.connect(empty_postgres_url, autocommit=True) as conn:
+        for noun in ("registry", "inbox", "runs", "tasks", "outbox"):
+            conn.execute((sql / f"0001_{noun}.sql").read_bytes())
+        conn.execute("create table alembic_version (version_num text primary key)")
+        conn.execute("insert into alembic_version values ('0001')")
+        for revision, (name, trigger, retired) in enumerate(
+            [
+                ("cron", {"cron": {"expression": "* * * * *"}}, False),
+                ("interval", {"interval": {"every": "PT10S"}, "manual": {}}, False),
+                ("event", {"event": {"type": "order.*"}}, False),
+                ("retired", {"cron": {"expression": "* * * * *"}}, False),
+                ("retired", {"cron": {"expression": "* * * * *"}}, True),
+                ("moved-on", {"cron": {"expression": "* * * * *"}}, False),
+                ("moved-on", {"event": {"type": "order.*"}}, False),
+            ]
+        ):
+            row = {"definition_id": name, "version": revision + 1}
+            document = json.dumps({"id": name, "trigger": trigger})
+            definition = ROWS["activity_definitions"] | row | {"document": document}
+            insert(conn, "activity_definitions", definition)
+            line = {"revision": revision + 1, "retired": retired}
+            insert(conn, "registry_log", ROWS["registry_log"] | row | line)
+        migrate(empty_postgres_url)
+        rows = conn.execute(
+            """
+            select definition_id, plan, next_slot, wake_at, since = covered_until,
+                covered_until = audited_until, now() - covered_until < '1 minute'
+            from slot_cursors order by definition_id
+            """
+        ).fetchall()
+    assert rows == [(name, "", None, None, True, True, True) for name in ("cron", "interval")]
 
 
 def test_migrating_a_server_that_is_away_says_so():

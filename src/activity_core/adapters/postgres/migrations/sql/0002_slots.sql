@@ -13,7 +13,6 @@ create table slot_cursors (
     last_outcome text,
     last_run_id text,
     constraint slot_cursors_pkey primary key (tenant, definition_id),
-    constraint slot_cursors_cover_forwards check (covered_until >= since),
     constraint slot_cursors_audit_what_is_covered check (audited_until between since and covered_until),
     constraint slot_cursors_last_is_whole check (
         (last_slot is null) = (last_outcome is null) and (last_run_id is null or last_slot is not null))
@@ -28,8 +27,7 @@ comment on column slot_cursors.since is 'The first covered_until: earlier slots 
 comment on column slot_cursors.wake_at is 'When somebody must have looked, even if no tick came.';
 comment on column slot_cursors.last_slot is 'The latest slot that was decided, with its outcome and its run: for people.';
 comment on constraint slot_cursors_pkey on slot_cursors is 'A definition stands at one place.';
-comment on constraint slot_cursors_cover_forwards on slot_cursors is 'What was decided stays decided.';
-comment on constraint slot_cursors_audit_what_is_covered on slot_cursors is 'An audit compares with decisions, so they must have been made.';
+comment on constraint slot_cursors_audit_what_is_covered on slot_cursors is 'Audits look at decisions that were made, and only since when they are made here.';
 comment on constraint slot_cursors_last_is_whole on slot_cursors is 'A slot was decided somehow.';
 
 create table recovery_pace (

@@ -65,5 +65,5 @@ def _no_slot(walls: list[datetime]) -> str:
         return f"{first:%H:%M} on {first:%Y-%m-%d} does not exist (clocks go forward), no slot"
     return (
         f"{first:%H:%M} to {last:%H:%M} on {first:%Y-%m-%d} do not exist (clocks go forward), "
-        f"{len(walls)} wall times without a slot"
+        f"{len(walls)} times without a slot"
     )

@@ -59,6 +59,7 @@ lock:
 schemas: setup
 	@$(BIN)/activity-core schema definition > docs/reference/activity-definition.schema.json
 	@$(BIN)/activity-core schema connection > docs/reference/connection.schema.json
+	@$(BIN)/activity-core schema calendar > docs/reference/calendar.schema.json
 	@$(BIN)/activity-core schema event > docs/reference/event-envelope.schema.json
 
 clean:

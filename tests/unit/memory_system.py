@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from activity_core.adapters.memory.backfills import MemoryBackfills
 from activity_core.adapters.memory.clock import ManualClock
 from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
 from activity_core.adapters.memory.doorbell import MemoryDoorbell
@@ -26,9 +27,11 @@ from activity_core.core.jsontext import parse_json
 from activity_core.core.run.run import PendingRun
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.doorbell import Topic
+from activity_core.services.backfill import Backfiller
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.explain import Explain
+from activity_core.services.explain_slot import ExplainSlot
 from activity_core.services.ingest import Ingest
 from activity_core.services.manual_trigger import ManualTrigger
 from activity_core.services.registry import Registry
@@ -38,6 +41,8 @@ from activity_core.services.run_context import ContextReader
 from activity_core.services.run_decider import RunDecider
 from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
+from activity_core.services.schedules import Schedules
+from activity_core.services.slot_history import SlotHistories
 from activity_core.services.starter import Starter
 from activity_core.services.task_inbox import TaskInbox
 
@@ -95,11 +100,16 @@ class MemorySystem:
     def __post_init__(self) -> None:
         self.registry_store = MemoryRegistryStore(self.state)
         self.run_queue = MemoryRunQueue(self.state)
+        self.backfills = MemoryBackfills(self.state)
         self.inbox = MemoryInbox(self.state)
         self.dead_letters = MemoryDeadLetters(self.state)
         self.outbox = MemoryOutbox(self.state)
         self.ingest = Ingest(self.inbox, self.doorbell, self.clock, tenant="main")
         self._done: set[str] = set()
+
+    @property
+    def backfiller(self) -> Backfiller:
+        return Backfiller(self.registry_store, self.backfills, self.clock, self.doorbell)
 
     def parts(self) -> ApiParts:
         reading = MemoryReading(self.state)
@@ -111,6 +121,7 @@ class MemorySystem:
             manual_trigger=ManualTrigger(
                 self.registry_store, self.run_queue, self.doorbell, self.clock
             ),
+            backfiller=self.backfiller,
             task_inbox=TaskInbox(ledger, self.doorbell, self.clock, deployment="test"),
             dead_letter_desk=DeadLetterDesk(
                 self.dead_letters,
@@ -122,10 +133,18 @@ class MemorySystem:
                 decode=_decode,
             ),
             explain=Explain(reading, self.registry_store),
+            explain_slot=ExplainSlot(
+                reading,
+                self.registry_store,
+                SlotHistories(self.registry_store, Catalogue(self.registry_store)),
+                self.clock,
+            ),
+            schedules=Schedules(self.registry_store, reading, self.clock),
             run_retry=self._retry,
             reading=reading,
             inbox=self.inbox,
             run_queue=self.run_queue,
+            backfills=self.backfills,
             outbox=self.outbox,
             dead_letters=self.dead_letters,
             readiness=self.readiness,

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from activity_core.api import (
+    backfills,
     dead_letters,
     decisions,
     definition_control,
@@ -18,6 +19,7 @@ from activity_core.api import (
     outbox,
     runs,
     schemas,
+    slots,
     tasks,
 )
 from activity_core.api.door import Door
@@ -35,6 +37,8 @@ NOUNS = (
     tasks,
     definitions,
     definition_control,
+    slots,
+    backfills,
     decisions,
     dead_letters,
     outbox,
@@ -62,7 +66,9 @@ def create_app(parts: ApiParts, *, api_keys: ApiKeys, limits: ApiLimits) -> Fast
         app.router.routes.append(Route(path, handler, methods=[method]))
     for noun in NOUNS:
         app.include_router(noun.router)
-    app.router.routes += create_console(parts.reading, parts.registry_store, parts.explain)
+    app.router.routes += create_console(
+        parts.reading, parts.registry_store, parts.explain, parts.schedules
+    )
     install_handlers(app)
     install_openapi(app, with_keys=bool(api_keys))
     return app

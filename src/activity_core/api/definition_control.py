@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from activity_core.api.body import Body, Words, documented, json_body
-from activity_core.api.definitions import definition_item
+from activity_core.api.definitions import definition_answer
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import StrictRoute, problems
@@ -39,7 +39,8 @@ Reason = Annotated[Because, Depends(json_body(Because))]
 @router.delete("", response_model=DefinitionItem, responses=_CHANGED)
 async def retire_definition(parts: Parts, actor: Actor, definition_id: str) -> Response:
     """Take it out of service: open runs finish, nothing new starts, its schedule goes."""
-    return JsonResponse(definition_item(await parts.registry.retire(definition_id, actor)))
+    entry = await parts.registry.retire(definition_id, actor)
+    return JsonResponse(await definition_answer(parts, entry))
 
 
 @router.post(
@@ -52,9 +53,8 @@ async def pause_definition(
     parts: Parts, actor: Actor, definition_id: str, because: Reason
 ) -> Response:
     """Let nothing fire until it is resumed, however often it is applied meanwhile."""
-    return JsonResponse(
-        definition_item(await parts.registry.pause(definition_id, actor, because.reason))
-    )
+    entry = await parts.registry.pause(definition_id, actor, because.reason)
+    return JsonResponse(await definition_answer(parts, entry))
 
 
 @router.post(
@@ -67,9 +67,8 @@ async def resume_definition(
     parts: Parts, actor: Actor, definition_id: str, because: Reason
 ) -> Response:
     """Let it fire again from now on."""
-    return JsonResponse(
-        definition_item(await parts.registry.resume(definition_id, actor, because.reason))
-    )
+    entry = await parts.registry.resume(definition_id, actor, because.reason)
+    return JsonResponse(await definition_answer(parts, entry))
 
 
 @router.post(

@@ -1,13 +1,14 @@
 """Definitions: applied as a set, listed, shown. What else is done to one is in its control."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from activity_core.api.body import media_type, read_body
-from activity_core.api.parts import Actor, ApiLimits, Parts
+from activity_core.api.parts import Actor, ApiLimits, ApiParts, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Limit, StrictRoute, listing, problems
 from activity_core.api.shapes.base import PageOf
@@ -19,8 +20,9 @@ from activity_core.api.shapes.definitions import (
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import BadInputError, UnsupportedMediaTypeError
 from activity_core.core.expression.condition import rfc3339
-from activity_core.ports.reading import Page
+from activity_core.ports.reading import Page, Row
 from activity_core.ports.registry import RegistryEntry
+from activity_core.services.backfill_range import paused_since
 from activity_core.services.registry import entry_of
 
 router = APIRouter(prefix="/v1/definitions", tags=["definitions"], route_class=StrictRoute)
@@ -63,7 +65,7 @@ _DOCUMENTS = {"schema": {"type": ["object", "array"], "items": {"type": "object"
     responses=problems(_413="too large", _415="neither YAML nor JSON", _422="with `issues`"),
 )
 async def apply_definitions(parts: Parts, actor: Actor, request: Request) -> Response:
-    """Upsert a set of definitions and connections, all or nothing; absent ones stay."""
+    """Upsert a set of definitions, connections and calendars, all or nothing; absent ones stay."""
     limits: ApiLimits = request.app.state.limits
     if media_type(request) not in MEDIA_TYPES:
         raise UnsupportedMediaTypeError(
@@ -90,6 +92,8 @@ async def apply_definitions(parts: Parts, actor: Actor, request: Request) -> Res
                 for item in report.definitions
             ],
             "connections": list(report.connections),
+            "calendars": list(report.calendars),
+            "warnings": [asdict(issue) for issue in report.warnings],
         }
     )
 
@@ -99,7 +103,8 @@ async def list_definitions(parts: Parts, limit: Limit = 50, cursor: Cursor = Non
     """Definitions with their current versions, by id, retired ones included."""
     snapshot = await parts.registry_store.snapshot()
     ids = sorted(id_ for id_ in snapshot.entries if cursor is None or id_ > cursor)
-    page = [definition_item(snapshot.entries[id_]) for id_ in ids[:limit]]
+    standings = await parts.schedules.standings(ids[:limit])
+    page = [definition_item(snapshot.entries[id_], standings[id_]) for id_ in ids[:limit]]
     return listing(Page(page, ids[limit - 1] if len(ids) > limit else None))
 
 
@@ -116,14 +121,25 @@ async def show_definition(
     definition = entry.definition
     if version is not None:
         definition = await parts.registry_store.version(definition_id, version)
+    since = await paused_since(parts.registry_store, entry)
     return JsonResponse(
-        definition_item(entry)
-        | {"shown_version": version or entry.version, "definition": definition.document()}
+        await definition_answer(parts, entry)
+        | {
+            "shown_version": version or entry.version,
+            "paused_since": since and rfc3339(since),
+            "definition": definition.document(),
+        }
     )
 
 
-def definition_item(entry: RegistryEntry) -> dict[str, Any]:
-    """An item of the list."""
+async def definition_answer(parts: ApiParts, entry: RegistryEntry) -> dict[str, Any]:
+    """One definition as an item of the list."""
+    id_ = entry.definition.id
+    return definition_item(entry, (await parts.schedules.standings([id_]))[id_])
+
+
+def definition_item(entry: RegistryEntry, standing: Row) -> dict[str, Any]:
+    """An item of the list; `standing` is where its schedule stands."""
     definition = entry.definition
     return {
         "definition_id": definition.id,
@@ -136,4 +152,5 @@ def definition_item(entry: RegistryEntry) -> dict[str, Any]:
         "reason": entry.reason,
         "actor": entry.actor,
         "changed_at": entry.changed_at and rfc3339(entry.changed_at),
+        **standing,
     }

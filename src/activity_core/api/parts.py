@@ -14,17 +14,21 @@ from fastapi import Depends, Request
 
 from activity_core.core.errors import ConfigurationError
 from activity_core.core.run.run import PendingRun
+from activity_core.ports.backfills import Backfills
 from activity_core.ports.dead_letters import DeadLetters
 from activity_core.ports.inbox import Inbox
 from activity_core.ports.outbox import Outbox
 from activity_core.ports.reading import Reading
 from activity_core.ports.registry import RegistryStore
 from activity_core.ports.run_queue import RunQueue
+from activity_core.services.backfill import Backfiller
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.explain import Explain
+from activity_core.services.explain_slot import ExplainSlot
 from activity_core.services.ingest import Ingest
 from activity_core.services.manual_trigger import ManualTrigger
 from activity_core.services.registry import Registry
+from activity_core.services.schedules import Schedules
 from activity_core.services.task_inbox import TaskInbox
 
 ANONYMOUS = "anonymous"
@@ -48,13 +52,17 @@ class ApiParts:
     registry: Registry
     registry_store: RegistryStore
     manual_trigger: ManualTrigger
+    backfiller: Backfiller
     task_inbox: TaskInbox
     dead_letter_desk: DeadLetterDesk
     explain: Explain
+    explain_slot: ExplainSlot
+    schedules: Schedules
     run_retry: Callable[[str], Awaitable[PendingRun]]
     reading: Reading
     inbox: Inbox
     run_queue: RunQueue
+    backfills: Backfills
     outbox: Outbox
     dead_letters: DeadLetters
     readiness: Mapping[str, Probe]

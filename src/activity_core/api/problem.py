@@ -5,6 +5,7 @@ stable code; nothing of the inside is told.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -46,16 +47,7 @@ class ProblemResponse(JsonResponse):
 def problem_of(error: ActivityCoreError, **more: Any) -> ProblemResponse:
     """The answer for an error of ours; `more` stands beside the standard members."""
     if isinstance(error, InvalidDefinitionError):
-        more["issues"] = [
-            {
-                "file": issue.file,
-                "line": issue.line,
-                "column": issue.column,
-                "path": issue.path,
-                "message": issue.message,
-            }
-            for issue in error.issues
-        ]
+        more["issues"] = [asdict(issue) for issue in error.issues]
     headers = {}
     if isinstance(error, UnavailableError):
         headers["Retry-After"] = RETRY_AFTER

@@ -6,7 +6,11 @@ from fastapi import APIRouter, Response
 
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import StrictRoute
-from activity_core.core.definition_file.schema import definition_json_schema
+from activity_core.core.definition_file.schema import (
+    calendar_json_schema,
+    connection_json_schema,
+    definition_json_schema,
+)
 from activity_core.core.event.envelope import envelope_json_schema
 
 router = APIRouter(prefix="/v1/schemas", tags=["schemas"], route_class=StrictRoute)
@@ -22,3 +26,15 @@ async def show_event_schema() -> Response:
 async def show_definition_schema() -> Response:
     """JSON Schema of one activity definition."""
     return JsonResponse(definition_json_schema())
+
+
+@router.get("/connection", response_model=dict[str, Any])
+async def show_connection_schema() -> Response:
+    """JSON Schema of one connection."""
+    return JsonResponse(connection_json_schema())
+
+
+@router.get("/calendar", response_model=dict[str, Any])
+async def show_calendar_schema() -> Response:
+    """JSON Schema of one calendar."""
+    return JsonResponse(calendar_json_schema())

@@ -17,10 +17,13 @@ from activity_core.bootstrap.system import System
 from activity_core.core.errors import ConfigurationError
 from activity_core.core.run.run import PendingRun
 from activity_core.ports.doorbell import Topic
+from activity_core.services.backfill import Backfiller
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.explain import Explain
+from activity_core.services.explain_slot import ExplainSlot
 from activity_core.services.manual_trigger import ManualTrigger
 from activity_core.services.registry import Registry
+from activity_core.services.schedules import Schedules
 from activity_core.services.task_inbox import TaskInbox
 
 SHUTDOWN_SECONDS = 5
@@ -99,6 +102,7 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
         registry=Registry(stores.registry, doorbell, clock, config=settings.config),
         registry_store=stores.registry,
         manual_trigger=ManualTrigger(stores.registry, stores.run_queue, doorbell, clock),
+        backfiller=Backfiller(stores.registry, stores.backfills, clock, doorbell),
         task_inbox=TaskInbox(stores.task_ledger, doorbell, clock, deployment=settings.deployment),
         dead_letter_desk=DeadLetterDesk(
             stores.dead_letters,
@@ -110,10 +114,13 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
             decode=system.decode_letter,
         ),
         explain=Explain(stores.reading, stores.registry),
+        explain_slot=ExplainSlot(stores.reading, stores.registry, system.slot_histories(), clock),
+        schedules=Schedules(stores.registry, stores.reading, clock),
         run_retry=retry,
         reading=stores.reading,
         inbox=stores.inbox,
         run_queue=stores.run_queue,
+        backfills=stores.backfills,
         outbox=stores.outbox,
         dead_letters=stores.dead_letters,
         readiness=probes,

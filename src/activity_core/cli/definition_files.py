@@ -4,13 +4,17 @@ In: a file or a directory. Out: a `Bundle` with the forms that tasks name read i
 for `PUT /v1/definitions`. Forms must lie in the directory of the file that names them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from activity_core.core.definition.calendar import Calendar
+from activity_core.core.definition.connection import Connection
 from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, merge
 from activity_core.core.definition_file.check import check_definition
 from activity_core.core.definition_file.parse import MAX_BYTES, ReadForm, parse_definitions
+from activity_core.core.definition_file.review import review
 from activity_core.core.errors import InvalidDefinitionError, Issue
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -41,8 +45,10 @@ def read(path: Path) -> tuple[list[Path], Bundle]:
     return files, merge(bundles)
 
 
-def check(bundle: Bundle) -> None:
-    """Compile every expression; which connections and config there are, the server knows.
+def check(bundle: Bundle, now: datetime) -> Sequence[Issue]:
+    """Compile every expression, look at every schedule; what is only unwise comes back.
+
+    Which connections, calendars and config there are beside the bundle's, the server knows.
 
     Raises:
         InvalidDefinitionError: with every issue found.
@@ -52,17 +58,21 @@ def check(bundle: Bundle) -> None:
         for definition in bundle.definitions
         for path, message in check_definition(definition)
     ]
-    if issues:
-        raise InvalidDefinitionError(issues[:MAX_ISSUES])
+    found = review(bundle, None, now)
+    if issues or found.refusals:
+        raise InvalidDefinitionError([*issues, *found.refusals][:MAX_ISSUES])
+    return found.warnings[:MAX_ISSUES]
 
 
 def documents(bundle: Bundle) -> list[dict[str, Any]]:
     """The set as JSON, defaults left out."""
-    connections = (
-        {"kind": part.kind, **part.model_dump(mode="json", by_alias=True, exclude_defaults=True)}
-        for part in bundle.connections
-    )
-    return [*connections, *(part.document() for part in bundle.definitions)]
+    others: tuple[Connection | Calendar, ...] = (*bundle.connections, *bundle.calendars)
+    return [*map(_document, others), *(part.document() for part in bundle.definitions)]
+
+
+def _document(part: Connection | Calendar) -> dict[str, Any]:
+    plain = part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {"kind": part.kind, **plain}
 
 
 def _files(path: Path) -> Iterator[Path]:

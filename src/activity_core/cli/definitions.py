@@ -1,10 +1,14 @@
 """Commands about definitions: check them offline, apply them, look at them, pause, trigger."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from activity_core.adapters.system_clock import SystemClock
+from activity_core.cli import backfills
 from activity_core.cli.arguments import api, json_object
 from activity_core.cli.output import (
     AsJson,
@@ -16,6 +20,7 @@ from activity_core.cli.output import (
     print_json,
     print_page,
 )
+from activity_core.core.errors import Issue
 
 Source = Annotated[Path, typer.Argument(exists=True, help="A file, or a directory with files.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a definition.")]
@@ -43,19 +48,22 @@ def validate(path: Source, *, as_json: AsJson = False) -> None:
     from activity_core.cli import definition_files  # noqa: PLC0415 - compilers; only needed here
 
     files, bundle = definition_files.read(path)
-    definition_files.check(bundle)
+    warnings = definition_files.check(bundle, SystemClock().now())
+    _warn(warnings)
     if as_json:
         print_json(
             {
                 "files": [str(file) for file in files],
                 "definitions": [item.id for item in bundle.definitions],
                 "connections": [item.id for item in bundle.connections],
+                "calendars": [item.id for item in bundle.calendars],
+                "warnings": [asdict(issue) for issue in warnings],
             }
         )
     else:
         typer.echo(
-            f"valid: {len(bundle.definitions)} definitions and {len(bundle.connections)} "
-            f"connections in {len(files)} files"
+            f"valid: {len(bundle.definitions)} definitions, {len(bundle.connections)} connections "
+            f"and {len(bundle.calendars)} calendars in {len(files)} files"
         )
 
 
@@ -64,8 +72,12 @@ def apply(ctx: typer.Context, path: Source, *, as_json: AsJson = False) -> None:
     from activity_core.cli import definition_files  # noqa: PLC0415 - as above
 
     _, bundle = definition_files.read(path)
-    definition_files.check(bundle)
+    own = definition_files.check(bundle, SystemClock().now())
     answer = api(ctx).put("definitions", body=definition_files.documents(bundle))
+    # The server read no file: of what both find, the place in the file is the better one.
+    known = {issue.message for issue in own}
+    others = (Issue(**issue) for issue in answer["warnings"] if issue["message"] not in known)
+    _warn([*own, *others])
     if as_json:
         print_json(answer)
         return
@@ -73,6 +85,8 @@ def apply(ctx: typer.Context, path: Source, *, as_json: AsJson = False) -> None:
         typer.echo(f"{item['change']:9} {item['definition_id']} v{item['version']}")
     for name in answer["connections"]:
         typer.echo(f"{'connected':9} {name}")
+    for name in answer["calendars"]:
+        typer.echo(f"{'calendar':9} {name}")
 
 
 @definitions.command("list")
@@ -85,6 +99,9 @@ def list_(
         "version": "version",
         "status": "status",
         "triggers": lambda item: ", ".join(item["triggers"]),
+        "next slot": "next_slot",
+        "last": _last,
+        "lag": _lag,
         "owner": "owner",
         "title": "title",
     }
@@ -114,9 +131,24 @@ def pause(ctx: typer.Context, definition_id: Id, *, reason: Reason = "") -> None
     _say(api(ctx).post("definitions", definition_id, "pause", body={"reason": reason}))
 
 
-def resume(ctx: typer.Context, definition_id: Id, *, reason: Reason = "") -> None:
-    """Let it fire again from now on."""
-    _say(api(ctx).post("definitions", definition_id, "resume", body={"reason": reason}))
+def resume(
+    ctx: typer.Context,
+    definition_id: Id,
+    *,
+    reason: Reason = "",
+    catch_up: Annotated[
+        bool, typer.Option("--catch-up", help="Also backfill the time it was paused.")
+    ] = False,
+) -> None:
+    """Let it fire again from now on; nothing that was paused is made up for unless you ask."""
+    client = api(ctx)
+    since = client.get("definitions", definition_id)["paused_since"] if catch_up else None
+    resumed = client.post("definitions", definition_id, "resume", body={"reason": reason})
+    _say(resumed)
+    if since is not None:
+        backfills.catch_up(client, definition_id, since, resumed["changed_at"], reason)
+    elif catch_up:
+        note("it was not paused, so there is nothing to catch up")
 
 
 def trigger(
@@ -139,6 +171,22 @@ def trigger(
         return
     typer.echo(answer["run_id"])
     note(f"{answer['status']}, request {answer['request_id']}")
+
+
+def _last(item: Mapping[str, Any]) -> str | None:
+    return item["last_slot"] and f"{item['last_slot']} {item['last_outcome']}"
+
+
+def _lag(item: Mapping[str, Any]) -> str | None:
+    """How late things are: of the slot that waits undecided, else of the last run."""
+    if item["overdue_seconds"] is not None:
+        return f"overdue by {item['overdue_seconds']:.1f} s"
+    return None if item["lag_seconds"] is None else f"{item['lag_seconds']:.1f} s"
+
+
+def _warn(warnings: Iterable[Issue]) -> None:
+    for issue in warnings:
+        note(f"warning: {issue}")
 
 
 def _say(item: dict[str, object]) -> None:

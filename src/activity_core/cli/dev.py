@@ -16,6 +16,7 @@ import httpx
 import typer
 
 from activity_core.adapters.postgres.migrate import migrate
+from activity_core.adapters.system_clock import SystemClock
 from activity_core.bootstrap.agents import AGENTS
 from activity_core.bootstrap.system import open_system
 from activity_core.cli import definition_files
@@ -108,7 +109,8 @@ def read_files(path: Path) -> Bundle:
         InvalidDefinitionError: what the files say is wrong.
     """
     _, bundle = definition_files.read(path)
-    definition_files.check(bundle)
+    for warning in definition_files.check(bundle, SystemClock().now()):
+        _say(f"warning: {warning}")
     return bundle
 
 

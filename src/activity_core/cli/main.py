@@ -1,12 +1,23 @@
 """`activity-core`: every command, registered file by file.
 
-What starts processes is in `processes`; everything else but `validate` and `schema` is a client
-of the API.
+What starts processes is in `processes`; everything else but `validate`, `schema` and previews of
+files is a client of the API.
 """
 
 import typer
 
-from activity_core.cli import dead_letters, definitions, events, processes, runs, schema, tasks
+from activity_core.cli import (
+    backfills,
+    dead_letters,
+    decisions,
+    definitions,
+    events,
+    processes,
+    runs,
+    schedules,
+    schema,
+    tasks,
+)
 from activity_core.cli.exits import Commands
 
 app = typer.Typer(
@@ -16,7 +27,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An event-driven task factory on Temporal: triggers, context, rules, tasks.",
 )
-for noun in (processes, definitions, events, runs, tasks, dead_letters, schema):
+for noun in (
+    processes,
+    definitions,
+    schedules,
+    backfills,
+    events,
+    decisions,
+    runs,
+    tasks,
+    dead_letters,
+    schema,
+):
     noun.register(app)
 
 

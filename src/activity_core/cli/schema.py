@@ -29,6 +29,14 @@ def connection() -> None:
 
 
 @schema.command()
+def calendar() -> None:
+    """JSON Schema of a calendar."""
+    from activity_core.core.definition_file import schema as files  # noqa: PLC0415 - quick --help
+
+    print_json(files.calendar_json_schema())
+
+
+@schema.command()
 def event() -> None:
     """JSON Schema of an event."""
     from activity_core.core.event import envelope  # noqa: PLC0415 - quick --help

@@ -46,6 +46,27 @@ def run_tree(run: Row) -> Tree:
     return _add_run(holder, run)
 
 
+def slot_tree(slot: Row) -> Tree:
+    """A slot: what became of it, or why nothing did, and its runs."""
+    tree = _tree(_words("bold", "slot ", slot["slot"]), f"  of {slot['definition_id']}")
+    tree.add(_line("there", slot["local"], slot["timezone"]))
+    tree.add(_line(slot["state"].replace("_", " "), slot["why"]))
+    if slot["next_look"]:
+        tree.add(_line("looked for", f"at {slot['next_look']} at the latest"))
+    if slot["state"] == "none":
+        tree.add(
+            _line("slots around", slot["previous_slot"] or "none", slot["next_slot"] or "none")
+        )
+    runs = {run["run_id"]: run for run in slot["runs"]}
+    for decision in slot["decisions"]:
+        branch = tree.add(_verdict(decision))
+        by = f"backfill {decision['backfill_id']}" if decision["backfill_id"] else ""
+        branch.add(_line("decided", decision["decided_at"], by))
+        if decision["run_id"] in runs:
+            _add_run(branch, runs.pop(decision["run_id"]))
+    return tree
+
+
 def _add_run(parent: Tree, run: Row) -> Tree:
     of = f"{run['definition_id']} v{run['version_used']}"
     tree = parent.add(_line(f"run {run['run_id']}", of, run["status"]))
@@ -67,13 +88,20 @@ def _cause(run: Row) -> Text:
     if run["events"]:
         named = ", ".join(f"{event['source']} {event['id']}" for event in run["events"])
         return _line("because of", f"event {named}")
+    if run["gap"]:
+        gap = run["gap"]
+        missed = f"{_count(gap['count'], 'missed slot')}, {gap['start']} to {gap['end']}"
+        return _line("because of", missed)
     if run["scheduled_for"]:
-        return _line("because of", f"the slot {run['scheduled_for']}")
+        by = "a backfill of " if run["trigger"] == "backfill" else ""
+        return _line("because of", f"{by}the slot {run['scheduled_for']}")
     return _line("because of", f"{run['trigger']} {run['occurrence_key']}", run["input"])
 
 
 def _times(run: Row) -> Text:
     attempt = f"attempt {run['attempt']}" if run["attempt"] > 1 else ""
+    if run["lag_seconds"] is not None:
+        attempt = f"started {run['lag_seconds']:.1f} s after its slot {attempt}".rstrip()
     if not run["finished_at"]:
         return _line("fired", run["fired_at"], attempt)
     took = datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["fired_at"])

@@ -20,6 +20,7 @@ from activity_core.ports.dead_letters import DeadLetterStatus
 from activity_core.ports.reading import Page, Query, Reading, Row
 from activity_core.ports.registry import RegistryStore
 from activity_core.services.explain import Explain
+from activity_core.services.schedules import Schedules
 
 DEFINITIONS, NEWEST = 50, 8
 """Rows of the overview: definitions, and of each list."""
@@ -41,20 +42,24 @@ class Newest:
 class Pages:
     """Every page of the console, for one tenant."""
 
-    def __init__(self, reading: Reading, registry: RegistryStore, explain: Explain) -> None:
+    def __init__(
+        self, reading: Reading, registry: RegistryStore, explain: Explain, schedules: Schedules
+    ) -> None:
         self._reading = reading
         self._registry = registry
         self._explain = explain
+        self._schedules = schedules
 
     async def overview(self, request: Request) -> Response:
         """Definitions by id, and the newest of what an operator looks for."""
         after = asked(request, "cursor").get("cursor", "")
         entries = (await self._registry.snapshot()).entries
         ids = sorted(id_ for id_ in entries if id_ > after)
+        standings = await self._schedules.standings(ids[:DEFINITIONS])
         read = self._reading
         return page(
             "overview.html",
-            definitions=[entries[id_] for id_ in ids[:DEFINITIONS]],
+            definitions=[(entries[id_], standings[id_]) for id_ in ids[:DEFINITIONS]],
             next=ids[DEFINITIONS - 1] if len(ids) > DEFINITIONS else None,
             defined=len(entries),
             firing=sum(entry.fires for entry in entries.values()),

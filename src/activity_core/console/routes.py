@@ -19,15 +19,18 @@ from activity_core.core.errors import ActivityCoreError, BadInputError, NotFound
 from activity_core.ports.reading import Reading
 from activity_core.ports.registry import RegistryStore
 from activity_core.services.explain import Explain
+from activity_core.services.schedules import Schedules
 
 STATIC = Path(__file__).parent / "static"
 
 PageFunction = Callable[[Request], Awaitable[Response]]
 
 
-def create_console(reading: Reading, registry: RegistryStore, explain: Explain) -> list[BaseRoute]:
+def create_console(
+    reading: Reading, registry: RegistryStore, explain: Explain, schedules: Schedules
+) -> list[BaseRoute]:
     """Routes of an application that lets in whoever may read everything; `/` leads there too."""
-    pages = Pages(reading, registry, explain)
+    pages = Pages(reading, registry, explain, schedules)
     return [
         Route("/", _to_console),
         Mount("/console/static", _Assets(directory=STATIC)),

@@ -57,6 +57,11 @@ def slot_of_occurrence(key: str) -> datetime:
     return datetime.strptime(key, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
+def slot_or_none(key: str) -> datetime | None:
+    """The slot that an occurrence key names, if it names one."""
+    return slot_of_occurrence(key) if _ENDS_WITH_A_SLOT.match(key) else None
+
+
 def occurrence_of_request(request_id: str) -> str:
     """`m.` + request id: one manual request.
 
@@ -70,6 +75,16 @@ def occurrence_of_request(request_id: str) -> str:
             hint="use 1-64 letters, digits, '.', '_' or '-', not ending in -r and digits",
         )
     return "m." + request_id
+
+
+def input_of_backfill(backfill_id: str, slot: datetime) -> str:
+    """`b.` + backfill id + `.` + slot: what its decision is about; the run is the slot's."""
+    return f"b.{backfill_id}.{occurrence_of_slot(slot)}"
+
+
+def backfill_of_input(key: str) -> str | None:
+    """The backfill that an input key names, if it is one of `input_of_backfill`."""
+    return key[2:].rpartition(".")[0] if key.startswith("b.") else None
 
 
 def run_id(tenant: str, definition_id: str, occurrence_key: str) -> str:

@@ -62,8 +62,9 @@ class Reading(Protocol):
         """Filters: definition_id, status, source, event_id (of an event that the run is for).
 
         Items: run_id, definition_id, version_used, occurrence_key, trigger, status, attempt,
-        workflow_id, scheduled_for, fired_at, started_at, finished_at, failure (null or code,
-        message), events (each source, id), tasks_spawned (task ids), context_hash.
+        workflow_id, scheduled_for, lag_seconds (from slot to start; null for backfills), gap (null
+        or start, end, count, slots: the newest ones), fired_at, started_at, finished_at, failure
+        (null or code, message), events (each source, id), tasks_spawned (task ids), context_hash.
         """
         ...
 
@@ -94,7 +95,19 @@ class Reading(Protocol):
         """Filters: definition_id, outcome, occurrence_key.
 
         Items: definition_id, version, outcome, reason, occurrence_key, run_id, source, event_id
-        (both null unless an event was decided about), decided_at.
+        (both null unless an event was decided about), slot (null unless one was), lag_seconds
+        (from slot to decision; null for backfills), backfill_id (null unless it was one that
+        decided), decided_at.
+        """
+        ...
+
+    async def schedules(self, definition_ids: Sequence[str]) -> Mapping[str, Row]:
+        """Where the schedules of definitions stand, by id; those without one are left out.
+
+        Rows: next_slot (the first that is not decided, even if it is due already), wake_at (when
+        it is looked for at the latest), since and covered_until (every slot in between is
+        decided), last_slot (the latest decided one), last_outcome, last_run_id, lag_seconds (from
+        that slot to its run's firing).
         """
         ...
 

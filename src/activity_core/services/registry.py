@@ -7,11 +7,11 @@ nothing; then a ring for the reconciler, which makes the schedules follow.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.definition_file.bundle import Bundle
+from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle
 from activity_core.core.definition_file.check import check_definition
-from activity_core.core.errors import ConflictError, InvalidDefinitionError, NotFoundError
+from activity_core.core.definition_file.review import review
+from activity_core.core.errors import ConflictError, InvalidDefinitionError, Issue, NotFoundError
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.registry import (
@@ -19,6 +19,7 @@ from activity_core.ports.registry import (
     LogLine,
     RegistryEdit,
     RegistryEntry,
+    RegistrySnapshot,
     RegistryStore,
 )
 
@@ -34,15 +35,17 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
-    """What an `apply` did, in order of ids."""
+    """What an `apply` did, in order of ids; `warnings` are about schedules that may surprise."""
 
     revision: int
     definitions: Sequence[Applied]
-    connections: Sequence[str]
+    connections: Sequence[str] = ()
+    calendars: Sequence[str] = ()
+    warnings: Sequence[Issue] = ()
 
 
 class Registry:
-    """Definitions and connections of one tenant."""
+    """Definitions, connections and calendars of one tenant."""
 
     def __init__(
         self,
@@ -64,27 +67,38 @@ class Registry:
             InvalidDefinitionError: with every issue found; nothing was applied.
         """
         async with self._store.edit(actor, self._clock.now()) as edit:
-            self._check(bundle, edit.current.connections)
+            warnings = self._check(bundle, edit.current)
             for connection in bundle.connections:
                 await edit.put_connection(connection)
+            for calendar in bundle.calendars:
+                await edit.put_calendar(calendar)
             definitions = sorted(bundle.definitions, key=lambda definition: definition.id)
             applied = [await _upsert(edit, definition) for definition in definitions]
             lines = [_published(edit, item) for item in applied if item.change != "unchanged"]
-            touched = bool(lines or bundle.connections)
+            touched = bool(lines or bundle.connections or bundle.calendars)
             revision = await edit.log(lines) if touched else edit.current.revision
         if touched:
             self._doorbell.ring(Topic.RECONCILER)
-        return ApplyReport(revision, applied, sorted(item.id for item in bundle.connections))
+        return ApplyReport(
+            revision,
+            applied,
+            sorted(item.id for item in bundle.connections),
+            sorted(item.id for item in bundle.calendars),
+            warnings,
+        )
 
-    def _check(self, bundle: Bundle, known: Mapping[str, Connection]) -> None:
-        connections = {**known, **{item.id: item for item in bundle.connections}}
+    def _check(self, bundle: Bundle, known: RegistrySnapshot) -> Sequence[Issue]:
+        """Refuse what is wrong; what is only unwise comes back."""
+        connections = {**known.connections, **{item.id: item for item in bundle.connections}}
         issues = [
             bundle.issue(definition, path, message)
             for definition in bundle.definitions
             for path, message in check_definition(definition, connections, self._config.keys())
         ]
-        if issues:
-            raise InvalidDefinitionError(issues)
+        found = review(bundle, known.calendars, self._clock.now())
+        if issues or found.refusals:
+            raise InvalidDefinitionError([*issues, *found.refusals])
+        return found.warnings[:MAX_ISSUES]
 
     async def retire(self, definition_id: str, actor: str, reason: str = "") -> RegistryEntry:
         """Take it out of service: open runs finish, nothing new starts, the schedule goes."""

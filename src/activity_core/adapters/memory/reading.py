@@ -1,5 +1,7 @@
 """Lists and details out of the in-memory tables."""
 
+from collections.abc import Mapping, Sequence
+
 from activity_core.adapters.memory.paging import page, place
 from activity_core.adapters.memory.reading_rows import (
     dead_letter_item,
@@ -11,6 +13,7 @@ from activity_core.adapters.memory.reading_rows import (
     task_item,
 )
 from activity_core.adapters.memory.rows import RunRow
+from activity_core.adapters.memory.schedule_row import schedule_row
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.errors import AmbiguousError, NotFoundError
 from activity_core.core.event.envelope import EventEnvelope
@@ -143,6 +146,12 @@ class MemoryReading:
             },
             item=dead_letter_item,
         )
+
+    async def schedules(self, definition_ids: Sequence[str]) -> Mapping[str, Row]:
+        """See `Reading.schedules`."""
+        tables = self._tables
+        found = {id_: tables.slot_cursors.get(id_) for id_ in definition_ids}
+        return {id_: schedule_row(tables, row) for id_, row in found.items() if row}
 
 
 def _names(envelope: EventEnvelope, name: str, query: Query) -> bool:

@@ -14,7 +14,10 @@ from activity_core.adapters.memory.rows import (
 from activity_core.adapters.memory.state import Tables
 from activity_core.core.expression.condition import rfc3339
 from activity_core.core.jsontext import JsonValue, parse_json
+from activity_core.core.rules.occurrence import TriggerKind
 from activity_core.core.run.run import RunFailure
+from activity_core.core.schedule.gap import Gap
+from activity_core.core.schedule.punctuality import about_slot, lag_seconds
 from activity_core.ports.dead_letters import DeadLetter
 
 Json = dict[str, JsonValue]
@@ -68,6 +71,7 @@ def decision_item(tables: Tables, row: DecisionRow) -> Json:
         "run_id": row.run_id,
         "source": envelope.source if envelope else None,
         "event_id": envelope.id if envelope else None,
+        **about_slot(row.input_key, row.occurrence_key, row.decided_at),
         "decided_at": _time(row.decided_at),
     }
 
@@ -87,6 +91,10 @@ def run_item(tables: Tables, row: RunRow) -> Json:
         "attempt": row.attempt,
         "workflow_id": execution.workflow_id if execution else None,
         "scheduled_for": _time(occurrence.scheduled_for),
+        "lag_seconds": None
+        if occurrence.trigger is TriggerKind.BACKFILL
+        else lag_seconds(occurrence.scheduled_for, row.started_at),
+        "gap": _gap(occurrence.gap),
         "fired_at": _time(row.fired_at),
         "started_at": _time(row.started_at),
         "finished_at": _time(row.finished_at),
@@ -186,6 +194,17 @@ def _routing(row: RoutingRow) -> Json:
         "listened": row.listened,
         "counts": dict(row.counts),
         "routed_at": _time(row.routed_at),
+    }
+
+
+def _gap(gap: Gap | None) -> JsonValue:
+    if gap is None:
+        return None
+    return {
+        "start": rfc3339(gap.start),
+        "end": rfc3339(gap.end),
+        "count": gap.count,
+        "slots": [rfc3339(slot) for slot in gap.slots],
     }
 
 

@@ -86,10 +86,11 @@ class WaitingRow:
 
 @dataclass(frozen=True, slots=True)
 class CursorRow:
-    """Where the slots of a definition stand, and up to where they were audited."""
+    """Where the slots of a definition stand, up to where they were audited, and since when."""
 
     cursor: SlotCursor
     audited_until: datetime
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class MemorySlotLedger:
         async with self._state.transaction() as tables:
             for new in cursors:
                 row = tables.slot_cursors.setdefault(
-                    new.definition_id, CursorRow(new, new.covered_until)
+                    new.definition_id, CursorRow(new, new.covered_until, new.covered_until)
                 )
                 planned = replace(
                     row.cursor,

@@ -3,7 +3,7 @@
 The SQL is in `reading_queries`, the spelling in `reading_rows`, filters and cursors in `paging`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from psycopg.rows import DictRow
@@ -18,6 +18,7 @@ from activity_core.adapters.postgres.reading_rows import (
     event_item,
     run_detail,
     run_item,
+    schedule_row,
     task_item,
 )
 from activity_core.adapters.postgres.storable import prose
@@ -170,6 +171,13 @@ class PostgresReading:
     async def dead_letters(self, query: Query) -> Page:
         """See `Reading.dead_letters`."""
         return await self._page(_DEAD_LETTERS, query)
+
+    async def schedules(self, definition_ids: Sequence[str]) -> Mapping[str, Row]:
+        """See `Reading.schedules`."""
+        values = {"tenant": self._tenant, "ids": [prose(id_) for id_ in definition_ids]}
+        async with connection(self._pool) as conn:
+            found = await _rows(conn, queries.SCHEDULES, values)
+        return {row["definition_id"]: schedule_row(row) for row in found}
 
     async def _page(self, listing: Listing, query: Query, **values: object) -> Page:
         async with connection(self._pool) as conn:

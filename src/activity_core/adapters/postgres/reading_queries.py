@@ -34,7 +34,7 @@ DECISIONS_OF_RUN = f"{DECISIONS} and d.run_id = %(run)s order by d.decided_at, d
 RUNS = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.status, r.attempt,
     r.scheduled_for, r.fired_at, r.started_at, r.finished_at, r.failure_code, r.failure_message,
-    r.context_hash,
+    r.gap, r.context_hash,
     (
         select x.workflow_id from attempts a join executions x using (tenant, execution_id)
         where a.tenant = r.tenant and a.run_id = r.run_id and a.attempt = r.attempt
@@ -85,6 +85,12 @@ EVENTS_OUT = """
 select o.event_id, o.type, o.subject, o.created_at, not exists (
     select from pending_outbox p where p.tenant = o.tenant and p.position = o.position) as sent
 from outbox o where o.tenant = %(tenant)s and o.key = %(run)s order by o.position
+"""
+SCHEDULES = """
+select c.definition_id, c.since, c.covered_until, c.next_slot, c.wake_at, c.last_slot,
+    c.last_outcome, c.last_run_id, r.fired_at
+from slot_cursors c left join runs r on r.tenant = c.tenant and r.run_id = c.last_run_id
+where c.tenant = %(tenant)s and c.definition_id = any(%(ids)s)
 """
 DEAD_LETTERS = """
 select l.dead_letter_id, l.via, l.subject, l.code, l.message, l.buried_at, l.status,

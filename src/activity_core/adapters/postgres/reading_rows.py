@@ -8,7 +8,9 @@ from psycopg.rows import DictRow
 
 from activity_core.core.expression.condition import rfc3339
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.rules.occurrence import TriggerKind
 from activity_core.core.run.task import FINAL
+from activity_core.core.schedule.punctuality import about_slot, lag_seconds
 
 Json = dict[str, JsonValue]
 
@@ -55,6 +57,7 @@ def decision_item(row: DictRow) -> Json:
         "run_id": row["run_id"],
         "source": row["source"],
         "event_id": row["event_id"],
+        **about_slot(row["input_key"], row["occurrence_key"], row["decided_at"]),
         "decided_at": _time(row["decided_at"]),
     }
 
@@ -74,6 +77,10 @@ def run_item(row: DictRow) -> Json:
         "attempt": row["attempt"],
         "workflow_id": row["workflow_id"],
         "scheduled_for": _time(row["scheduled_for"]),
+        "lag_seconds": None
+        if row["trigger"] == TriggerKind.BACKFILL
+        else lag_seconds(row["scheduled_for"], row["started_at"]),
+        "gap": row["gap"],
         "fired_at": _time(row["fired_at"]),
         "started_at": _time(row["started_at"]),
         "finished_at": _time(row["finished_at"]),
@@ -139,6 +146,20 @@ def task_item(row: DictRow) -> Json:
         "started_at": _time(row["started_at"]),
         "finished_at": _time(row["finished_at"]),
         "attempts": row["attempts"],
+    }
+
+
+def schedule_row(row: DictRow) -> Json:
+    """Where the schedule of a definition stands."""
+    return {
+        "since": _time(row["since"]),
+        "covered_until": _time(row["covered_until"]),
+        "next_slot": _time(row["next_slot"]),
+        "wake_at": _time(row["wake_at"]),
+        "last_slot": _time(row["last_slot"]),
+        "last_outcome": row["last_outcome"],
+        "last_run_id": row["last_run_id"],
+        "lag_seconds": lag_seconds(row["last_slot"], row["fired_at"]),
     }
 
 

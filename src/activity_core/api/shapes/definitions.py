@@ -2,11 +2,15 @@
 
 from typing import Any
 
-from activity_core.api.shapes.base import Shape
+from activity_core.api.shapes.base import IssueItem, Shape
 
 
 class DefinitionItem(Shape):
-    """A definition in force. `status`: active, paused, disabled or retired."""
+    """A definition in force. `status`: active, paused, disabled or retired.
+
+    What follows `changed_at` is null without a schedule: the first slot that is not decided, the
+    last one that is and how much later its run fired, and for how long a slot waits undecided.
+    """
 
     definition_id: str
     version: int
@@ -18,12 +22,22 @@ class DefinitionItem(Shape):
     reason: str
     actor: str
     changed_at: str | None
+    next_slot: str | None
+    last_slot: str | None
+    last_outcome: str | None
+    last_run_id: str | None
+    lag_seconds: float | None
+    overdue_seconds: float | None
 
 
 class DefinitionDetail(DefinitionItem):
-    """With the document of `shown_version`, defaults left out."""
+    """With the document of `shown_version`, defaults left out.
+
+    `paused_since`: null unless it is paused; applying it meanwhile changes nothing about it.
+    """
 
     shown_version: int
+    paused_since: str | None
     definition: dict[str, Any]
 
 
@@ -36,11 +50,13 @@ class AppliedDefinition(Shape):
 
 
 class AppliedSet(Shape):
-    """What applying a set did."""
+    """What applying a set did; `warnings` stopped nothing."""
 
     revision: int
     definitions: list[AppliedDefinition]
     connections: list[str]
+    calendars: list[str]
+    warnings: list[IssueItem]
 
 
 class Triggered(Shape):

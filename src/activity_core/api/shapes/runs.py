@@ -28,6 +28,9 @@ class DecisionItem(Shape):
     run_id: str | None
     source: str | None
     event_id: str | None
+    slot: str | None
+    lag_seconds: float | None
+    backfill_id: str | None
     decided_at: str
 
 
@@ -48,6 +51,15 @@ class Failure(Shape):
     message: str
 
 
+class GapItem(Shape):
+    """Missed slots that one run makes up for; `slots` are the newest of `count`."""
+
+    start: str
+    end: str
+    count: int
+    slots: list[str]
+
+
 class RunItem(Shape):
     """One execution of one definition version for one occurrence."""
 
@@ -60,6 +72,8 @@ class RunItem(Shape):
     attempt: int
     workflow_id: str | None
     scheduled_for: str | None
+    lag_seconds: float | None
+    gap: GapItem | None
     fired_at: str
     started_at: str | None
     finished_at: str | None

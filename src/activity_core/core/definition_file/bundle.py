@@ -1,13 +1,14 @@
 """Bundles: what one or several files define, and where in them it stands.
 
-Made by `definition_file`, applied as one set by the registry, whose later checks (CEL, connections)
-ask the bundle for the place of what they find.
+Made by `definition_file`, applied as one set by the registry, whose later checks (CEL,
+connections, calendars) ask the bundle for the place of what they find.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition_file.yaml_tree import Node, path_text
@@ -16,7 +17,7 @@ from activity_core.core.errors import InvalidDefinitionError, Issue
 MAX_ISSUES: Final = 100
 """Issues that are reported at once; whoever has more reads the first ones first anyway."""
 
-Part = ActivityDefinition | Connection
+Part = ActivityDefinition | Connection | Calendar
 Key = tuple[str, str]
 """Kind and id."""
 
@@ -42,12 +43,13 @@ class Bundle:
 
     definitions: tuple[ActivityDefinition, ...] = ()
     connections: tuple[Connection, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
     documents: Mapping[Key, Document] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Everything in it."""
-        return self.definitions + self.connections
+        return self.definitions + self.connections + self.calendars
 
     def issue(self, part: Part, path: Sequence[str | int], message: str) -> Issue:
         """Something found wrong later with a part, at its place; `path` in keys of the file."""
@@ -82,5 +84,6 @@ def merge(bundles: Iterable[Bundle]) -> Bundle:
     return Bundle(
         tuple(part for part in parts.values() if isinstance(part, ActivityDefinition)),
         tuple(part for part in parts.values() if isinstance(part, Connection)),
+        tuple(part for part in parts.values() if isinstance(part, Calendar)),
         documents,
     )

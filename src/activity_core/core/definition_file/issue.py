@@ -40,8 +40,10 @@ def issues_of(
     for details in error.errors(include_url=False):
         if _only_follows(details):
             continue
-        path = [step for step in details["loc"] if step != "[key]"]
-        is_key = details["type"] == "extra_forbidden" or len(path) < len(details["loc"])
+        path = [step for step in details["loc"] if not str(step).startswith("[")]
+        if details["type"] in document.at(path).keys:  # our own errors may name a key of the model
+            path.append(details["type"])
+        is_key = details["type"] == "extra_forbidden" or "[key]" in details["loc"]
         place = _place(document, path, is_key=is_key)
         where = path_text([*prefix, *path])
         found.append(Issue(file, place.line, place.column, where, _message(details, model)))
@@ -118,8 +120,10 @@ def _model_at(model: type[Model], path: Sequence[str | int]) -> type[Model] | No
     """The model that reads the mapping at a path."""
     annotation: Any = model
     for step in path:
+        if str(step).startswith("["):  # which form of a value it was
+            continue
         annotation = _plain(annotation)
-        if isinstance(annotation, type) and issubclass(annotation, Model):
+        if _is_model(annotation):
             fields = {f.alias or name: f.annotation for name, f in annotation.model_fields.items()}
             annotation = fields.get(str(step))
         elif get_origin(annotation) in (dict, tuple):
@@ -127,11 +131,16 @@ def _model_at(model: type[Model], path: Sequence[str | int]) -> type[Model] | No
         else:
             return None
     annotation = _plain(annotation)
-    return annotation if isinstance(annotation, type) and issubclass(annotation, Model) else None
+    return annotation if _is_model(annotation) else None
 
 
 def _plain(annotation: Any) -> Any:
-    """Without `Annotated` and `| None`."""
+    """Without `Annotated` and `| None`; of several forms the one with keys."""
     while get_args(annotation) and get_origin(annotation) not in (dict, tuple):
-        annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
+        forms = [arg for arg in get_args(annotation) if arg is not type(None)]
+        annotation = next((form for form in forms if _is_model(_plain(form))), forms[0])
     return annotation
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Model)

@@ -1,4 +1,4 @@
-"""Definition files: YAML or JSON text becomes definitions and connections, or a list of issues.
+"""Definition files: YAML or JSON text becomes a bundle of parts, or a list of issues.
 
 In: the text of a file or of a request. Out: a `Bundle`, which the registry applies as one set.
 `yaml_tree` reads, the models check, `definition_issue` says what is wrong and where.
@@ -11,9 +11,10 @@ from typing import Final
 import yaml.reader
 from pydantic import JsonValue, ValidationError
 
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, Document, Key, merge
+from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, Document, Key, Part, merge
 from activity_core.core.definition_file.issue import did_you_mean, issues_of, shown
 from activity_core.core.definition_file.yaml_tree import read_yaml
 from activity_core.core.errors import (
@@ -28,11 +29,12 @@ __all__ = ["MAX_BYTES", "MAX_ISSUES", "Bundle", "ReadForm", "merge", "parse_defi
 
 MAX_BYTES: Final = 2**20
 
-_MODELS: Final[Mapping[str, type[ActivityDefinition | Connection]]] = {
+_MODELS: Final[Mapping[str, type[Part]]] = {
     "definition": ActivityDefinition,
     "connection": Connection,
+    "calendar": Calendar,
 }
-_NOT_BUILT_YET: Final = frozenset({"source", "event_type", "calendar"})
+_NOT_BUILT_YET: Final = frozenset({"source", "event_type"})
 
 _ESCAPE = re.compile(
     r"\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})|\\."
@@ -120,12 +122,16 @@ def _bundle(document: Document, read_form: ReadForm | None) -> Bundle:
     if issues:
         raise InvalidDefinitionError(issues)
     documents: dict[Key, Document] = {(part.kind, part.id): document}
-    if isinstance(part, Connection):
-        return Bundle(connections=(part,), documents=documents)
-    return Bundle(definitions=(part,), documents=documents)
+    match part:
+        case Connection():
+            return Bundle(connections=(part,), documents=documents)
+        case Calendar():
+            return Bundle(calendars=(part,), documents=documents)
+        case ActivityDefinition():
+            return Bundle(definitions=(part,), documents=documents)
 
 
-def _model(kind: JsonValue, document: Document) -> type[ActivityDefinition | Connection]:
+def _model(kind: JsonValue, document: Document) -> type[Part]:
     if isinstance(kind, str) and kind in _MODELS:
         return _MODELS[kind]
     if isinstance(kind, str) and kind in _NOT_BUILT_YET:

@@ -6,6 +6,7 @@ checked by `definition_file` and the registry only.
 
 from typing import Any
 
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.model import Model
@@ -21,6 +22,11 @@ def definition_json_schema() -> dict[str, Any]:
 def connection_json_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of one connection."""
     return _schema(Connection, "connection")
+
+
+def calendar_json_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of one calendar."""
+    return _schema(Calendar, "calendar")
 
 
 def _schema(model: type[Model], name: str) -> dict[str, Any]:

@@ -83,9 +83,8 @@ def propose(
                 _late(slot, Outcome.CAUGHT_UP, now, recovery=True) for slot in found.missed[first:]
             ]
         case MisfirePolicy.COMPRESS if found.missed:
-            near = [slot for slot in found.late if now - slot <= misfire.longest_delay]
-            found.late = [slot for slot in found.late if slot not in near]
-            recovered = [_compressed([*found.missed, *near], now)]
+            recovered = [_compressed([*found.missed, *found.late], now)]
+            found.late = []  # it is newer than what is missed, so it lies within the window too
     own = [_late(slot, Outcome.LATE, now) for slot in found.late]
     fired = [Proposal(SlotRun(slot), Outcome.FIRED, (slot,)) for slot in found.on_time]
     return skipped, [*recovered, *own, *fired]

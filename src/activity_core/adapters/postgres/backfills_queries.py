@@ -37,13 +37,15 @@ select backfill_id from backfills
 where tenant = %(tenant)s and status = 'running'
 order by backfill_id for update skip locked
 """
-# `next`: whose turn it would be if no run were open.
+# `next`: whose turn it would be if no run were open. The status is asked slot by slot, so that the
+# plan never begins with all open runs there are.
 RELEASABLE = """
 select b.backfill_id, b.definition_id, b.max_concurrent, b.actor, b.reason,
     (
-        select count(*) from backfill_slots s join runs r using (tenant, run_id)
+        select count(*) from backfill_slots s
         where s.tenant = %(tenant)s and s.backfill_id = b.backfill_id and not s.existing
-            and r.status in ('pending', 'running')
+            and (select r.status from runs r where r.tenant = s.tenant and r.run_id = s.run_id)
+                in ('pending', 'running')
     ) as busy,
     array(
         select slot from backfill_slots s
@@ -109,9 +111,12 @@ _PROGRESS = """
 select b.*, (
     select coalesce(json_object_agg(word, number), '{{}}')
     from (
-        select case when s.existing then 'existing' else coalesce(r.status, 'waiting') end as word,
-            count(*) as number
-        from backfill_slots s left join runs r using (tenant, run_id)
+        select case
+                when s.existing then 'existing'
+                when s.run_id is null then 'waiting'
+                else (select status from runs r where r.tenant = s.tenant and r.run_id = s.run_id)
+            end as word, count(*) as number
+        from backfill_slots s
         where s.tenant = b.tenant and s.backfill_id = b.backfill_id
         group by word
     ) counted

@@ -18,6 +18,7 @@ from activity_core.core.event.binding import decode_nats
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.broker import Delivery
 from activity_core.ports.doorbell import Topic
+from activity_core.services.backfill import Backfiller
 from activity_core.services.intake import Intake
 from activity_core.services.loop import repeat, serve
 from activity_core.services.reconciler import Reconciler
@@ -91,7 +92,7 @@ async def reconciler(system: System) -> None:
 
 
 async def auditor(system: System) -> None:
-    """Closes lost runs, has overdue slots settled, and keeps house in the database."""
+    """Closes lost runs, has overdue slots settled, releases backfills, and keeps house."""
     stores = system.stores
     engine = TemporalEngine(await system.temporal_when_there(), RUNS_QUEUE)
     agent = RunAuditor(
@@ -103,9 +104,11 @@ async def auditor(system: System) -> None:
         deployment=system.settings.deployment,
     )
     slots = SlotAuditor(stores.slots, system.slot_histories(), engine, system.clock)
+    backfiller = Backfiller(stores.registry, stores.backfills, system.clock, system.doorbell)
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.run())
         group.create_task(slots.run())
+        group.create_task(backfiller.run())
         group.create_task(_keep_house(system))
 
 

@@ -11,6 +11,7 @@ from tests.contract.stores import AT, ID, SECOND, Stores, definition
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import NotFoundError
+from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.schedule.settlement import SlotDecision, SlotRun
 from activity_core.ports.backfills import (
@@ -142,6 +143,11 @@ async def test_a_released_slot_has_a_run_and_a_decision_of_its_own(stores: Store
     assert decision["reason"] == "backfill asked for by ann: the load was late"
     [execution] = await stores.compose(at=AT + SECOND)
     assert execution.runs == (run["run_id"],)
+    async with stores.run_ledger.open(execution.execution_id, AT) as opened:
+        [claimed] = opened.runs
+    assert claimed.occurrence == Occurrence(
+        occurrence, TriggerKind.BACKFILL, scheduled_for=SLOTS[0]
+    )
 
 
 async def test_turns_follow_the_request_and_the_runs_that_are_open(stores: Stores):

@@ -27,8 +27,40 @@ PENDING = {
         select task_id as subject from tasks where finished_at is null and kind <> 'human'""",
     "announcement waits for the relay": "select event_id as subject from pending_outbox",
     "signal waits": "select workflow_id as subject from pending_signals",
+    "backfill has slots left": """
+        select backfill_id as subject from backfills where status = 'running'""",
 }
 """What is still to be done."""
+
+# Which slots crons mean is not for SQL to say; intervals anybody can count.
+COVERED_SLOTS = """
+    with documents as (
+        select tenant, l.definition_id, bool_or(l.retired) as retired, min(l.at) as published_at,
+            count(distinct d.document -> 'trigger') as triggers,
+            (array_agg(d.document -> 'trigger' -> 'interval'))[1] as interval
+        from registry_log l join activity_definitions d using (tenant, definition_id, version)
+        group by tenant, definition_id
+    ),
+    intervals as (
+        select tenant, definition_id, greatest(c.since, published_at) as after, c.covered_until,
+            extract(epoch from (interval ->> 'every')::interval)::bigint as every,
+            coalesce(extract(epoch from (interval ->> 'offset')::interval), 0)::bigint as first
+        from documents join slot_cursors c using (tenant, definition_id)
+        where triggers = 1 and not retired and interval is not null
+            and not interval ?| array['from', 'until']
+    ),
+    slots as (
+        select tenant, definition_id, to_char(
+            to_timestamp(number * every + first) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+        ) as input_key
+        from intervals, generate_series(
+            floor((extract(epoch from after) - first) / every)::bigint + 1,
+            floor((extract(epoch from covered_until) - first) / every)::bigint
+        ) as number
+    )
+    select definition_id || ' ' || input_key as subject
+    from slots left join decisions d using (tenant, definition_id, input_key)
+    where d.input_key is null"""
 
 VIOLATIONS = {
     "accepted event has neither one routing row nor a dead letter": """
@@ -57,20 +89,37 @@ VIOLATIONS = {
             from decisions where event_key is not null group by event_key, outcome
         ) decided using (event_key, outcome)
         where counted.number is distinct from decided.number""",
-    "decision is not final": """
-        select input_key || ' ' || definition_id as subject
-        from decisions where outcome = 'held'""",
-    "fired decision has no run of its own": """
+    "held slot waits for no open run": """
+        select d.input_key || ' ' || d.definition_id as subject
+        from decisions d
+        where d.outcome = 'held' and not exists (
+            select from runs r where r.tenant = d.tenant and r.definition_id = d.definition_id
+                and r.trigger = 'schedule' and r.status in ('pending', 'running'))""",
+    "decision has no run of its own": """
         select d.input_key || ' ' || d.definition_id as subject
         from decisions d left join runs r using (tenant, run_id)
-        where d.outcome = 'fired' and (r.run_id is null
+        where d.outcome in ('fired', 'late', 'caught_up') and (r.run_id is null
             or (r.definition_id, r.version, r.occurrence_key)
-                <> (d.definition_id, d.version, d.occurrence_key))""",
-    "run was not fired by exactly one decision": """
+                <> (d.definition_id, d.version, d.occurrence_key)
+            or (d.input_key like 'b.%') <> (r.trigger = 'backfill'))""",
+    "compressed slot is not in the gap of its run": """
+        select d.input_key || ' ' || d.definition_id as subject
+        from decisions d left join runs r using (tenant, run_id)
+        where d.outcome = 'compressed' and (r.gap is null or r.definition_id <> d.definition_id
+            or d.input_key not between r.gap ->> 'start' and r.gap ->> 'end')""",
+    "run was not decided exactly once": """
         select r.run_id as subject
-        from runs r left join decisions d
-            on d.tenant = r.tenant and d.run_id = r.run_id and d.outcome = 'fired'
-        group by r.run_id having count(d.run_id) <> 1""",
+        from runs r left join decisions d on d.tenant = r.tenant and d.run_id = r.run_id
+        group by r.tenant, r.run_id
+        having count(*) filter (where d.outcome in ('fired', 'late', 'caught_up'))
+                <> case when r.gap is null then 1 else 0 end
+            or count(*) filter (where d.outcome = 'compressed')
+                <> coalesce((r.gap ->> 'count')::int, 0)""",
+    "slot has two runs": """
+        select definition_id || ' ' || scheduled_for as subject
+        from runs where scheduled_for is not null
+        group by tenant, definition_id, scheduled_for having count(*) > 1""",
+    "covered slot has no decision": COVERED_SLOTS,
     "occurrence has two runs": """
         select definition_id || ' ' || occurrence_key as subject
         from runs group by tenant, definition_id, occurrence_key having count(*) > 1""",
@@ -107,6 +156,7 @@ VIOLATIONS = {
     "end of a task is not announced exactly once": """
         select t.task_id as subject from tasks t join runs r using (tenant, run_id)
         where t.finished_at is not null and r.attempt = 1
+            and not (t.status = 'cancelled' and r.status = 'cancelled')
             and 1 <> (select count(*) from outbox o
                 where o.key = t.run_id and o.subject = t.task_id and o.type in (
                     'activity-core.task.completed.v1', 'activity-core.task.failed.v1',

@@ -23,6 +23,35 @@ AN_EVENT = "(select event_key from events where event_id = 'control-1' limit 1)"
 A_RUN = f"""(select run_id from decisions
     where definition_id = 'quick' and outcome = 'fired' and event_key = {AN_EVENT})"""
 
+INTERVAL = """
+    insert into activity_definitions (tenant, definition_id, version, document, digest,
+        published_at, published_by)
+    values ('main', 'beats', 1, '{"id": "beats", "trigger": {"interval": {"every": "PT10S"}}}',
+        sha256('beats'), '2026-01-01T00:00:00Z', 'ann');
+    insert into registry_log values ('main', 1000, 'beats', 'published', 1, false, false, '', 'ann',
+        '2026-01-01T00:00:00Z');
+    insert into slot_cursors (tenant, definition_id, plan, since, covered_until, audited_until)
+    values ('main', 'beats', 'p', '2026-01-01T00:00:00Z', '2026-01-01T00:00:29Z',
+        '2026-01-01T00:00:00Z');
+    insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
+        occurrence_key, decided_at)
+    select 'main', slot, 'beats', 1, 'skipped', 'misfire: too late', slot, now()
+    from unnest(array['2026-01-01T00:00:10Z', '2026-01-01T00:00:20Z']) as slot;
+"""
+"""A schedule with both of its covered slots decided: no damage."""
+A_SLOT = "input_key = '2026-01-01T00:00:20Z' and definition_id = 'beats'"
+COMPRESSED = """
+    insert into runs (tenant, run_id, definition_id, version, occurrence_key, trigger, status,
+        scheduled_for, gap, fired_at, touched_at, finished_at)
+    values ('main', 'run-of-two', 'beats', 1, '2026-01-01T00:00:20Z', 'schedule', 'cancelled',
+        '2026-01-01T00:00:20Z', '{"start": "2026-01-01T00:00:10Z", "end": "2026-01-01T00:00:20Z",
+        "count": 2, "slots": ["2026-01-01T00:00:10Z", "2026-01-01T00:00:20Z"]}',
+        now(), now(), now());
+    update decisions set outcome = 'compressed', run_id = 'run-of-two'
+    where definition_id = 'beats';
+"""
+"""Both of them led to one run: no damage either."""
+
 LEFT_OVER = {
     "event waits for the router": f"""
         insert into pending_events (tenant, event_key, received_at)
@@ -42,6 +71,10 @@ LEFT_OVER = {
         select tenant, position, 0, key, event_id from outbox limit 1""",
     "signal waits": """
         insert into pending_signals (tenant, run_id, workflow_id) values ('main', 'r', 'w')""",
+    "backfill has slots left": """
+        insert into backfills (tenant, backfill_id, definition_id, first, last, turns,
+            max_concurrent, actor, reason, requested_at)
+        values ('main', 'b', 'quick', now(), now(), 'oldest', 1, 'ann', '', now())""",
 }
 
 DAMAGE = {
@@ -57,13 +90,23 @@ DAMAGE = {
         update routings set listened = listened + 1 where event_key = {AN_EVENT}""",
     "counts and decisions of an event differ": f"""
         delete from decisions where event_key = {AN_EVENT} and definition_id = 'quick'""",
-    "decision is not final": f"""
-        update decisions set outcome = 'held'
-        where event_key = {AN_EVENT} and definition_id = 'quick'""",
-    "fired decision has no run of its own": f"""
+    "held slot waits for no open run": f"""
+        {INTERVAL} update decisions set outcome = 'held' where {A_SLOT}""",
+    "decision has no run of its own": f"""
         update decisions set occurrence_key = 'e.other'
         where event_key = {AN_EVENT} and definition_id = 'quick'""",
-    "run was not fired by exactly one decision": f"""
+    "compressed slot is not in the gap of its run": f"""
+        {INTERVAL} {COMPRESSED}
+        update runs set gap = json_build_object('start', gap ->> 'end', 'end', gap ->> 'end',
+            'count', 2) where run_id = 'run-of-two'""",
+    "slot has two runs": f"""
+        {INTERVAL} {COMPRESSED}
+        insert into runs select tenant, 'run-again', definition_id, version, 'another key', trigger,
+            status, attempt, scheduled_for, input, traceparent, causation_depth, fired_at,
+            touched_at, started_at, recorded_at, finished_at
+        from runs where run_id = 'run-of-two'""",
+    "covered slot has no decision": f"{INTERVAL} delete from decisions where {A_SLOT}",
+    "run was not decided exactly once": f"""
         update decisions set outcome = 'fired', run_id = {A_RUN}
         where (input_key, definition_id) = (
             select input_key, definition_id from decisions where run_id <> {A_RUN} limit 1)""",
@@ -130,6 +173,53 @@ async def test_damage_is_reported(patient: Connection, stream: Stream, what: str
     assert await violations(patient, stream) == []
     await patient.execute(DAMAGE[what].encode())
     assert any(found.startswith(what) for found in await violations(patient, stream))
+
+
+async def test_slots_that_are_all_decided_are_no_damage(
+    patient: Connection, stream: Stream
+) -> None:
+    await patient.execute(INTERVAL.encode())
+    assert await violations(patient, stream) == []
+    await patient.execute(COMPRESSED.encode())
+    assert await violations(patient, stream) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        f"delete from decisions where {A_SLOT}; delete from slot_cursors",
+        f"update decisions set outcome = 'fired' where {A_SLOT}",
+        "update runs set gap = null where run_id = 'run-of-two'",
+    ],
+)
+async def test_a_run_of_several_slots_is_named_by_all_of_them(
+    patient: Connection, stream: Stream, damage: str
+) -> None:
+    await patient.execute(f"{INTERVAL} {COMPRESSED} {damage}".encode())
+    found = await violations(patient, stream)
+    assert "run was not decided exactly once: run-of-two" in found
+
+
+@pytest.mark.parametrize("trigger", ["schedule", "backfill"])
+async def test_only_backfills_decide_about_runs_of_backfills(
+    patient: Connection, stream: Stream, trigger: str
+) -> None:
+    await patient.execute(f"{INTERVAL} {COMPRESSED}".encode())
+    key = "2026-01-01T00:00:20Z" if trigger == "backfill" else "b.b1.2026-01-01T00:00:20Z"
+    await patient.execute(
+        b"update runs set gap = null, trigger = %s where run_id = 'run-of-two'", [trigger]
+    )
+    await patient.execute(b"delete from decisions where definition_id = 'beats'")
+    await patient.execute(b"delete from slot_cursors")
+    await patient.execute(
+        b"""insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
+            occurrence_key, run_id, decided_at)
+        values ('main', %s, 'beats', 1, 'fired', '', '2026-01-01T00:00:20Z', 'run-of-two', now())
+        """,
+        [key],
+    )
+    found = await violations(patient, stream)
+    assert found == [f"decision has no run of its own: {key} beats"]
 
 
 async def test_an_event_that_only_its_sender_knows_is_lost(

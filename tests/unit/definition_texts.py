@@ -26,10 +26,8 @@ rules:
 """  # noqa: E501 - as it stands in the documentation
 """The example of the design, with features that do not exist yet."""
 
-CRON = (
-    DESIGN_EXAMPLE.replace("policy: compress, window: 24h", "policy: skip")
-    .replace(", remind: PT24H", "")
-    .replace(", escalate: {after: P3D, to: {group: billing-leads}}", "")
+CRON = DESIGN_EXAMPLE.replace(", remind: PT24H", "").replace(
+    ", escalate: {after: P3D, to: {group: billing-leads}}", ""
 )
 """The same without them."""
 
@@ -66,6 +64,15 @@ rules:
     tasks:
       - {id: a, python: {plugin: ours}, queue: billing-tq, timeout: PT1M}
       - {id: b, needs: [a], human: {title: Look, form: {type: object}, wait: true}}
+"""
+
+CALENDAR = """\
+kind: calendar
+id: holidays
+title: When nobody works
+days:
+  - 2026-12-24
+  - {day: 2026-12-25, name: Christmas Day}
 """
 
 CONNECTIONS = """\

@@ -155,7 +155,9 @@ async def test_metrics_hold_counters_and_depths(
         assert 'activity_core_queue_depth{queue="outbox"} 0.0' in answer.text
 
 
-@pytest.mark.parametrize("name", ["event-envelope", "activity-definition"])
+@pytest.mark.parametrize(
+    "name", ["event-envelope", "activity-definition", "connection", "calendar"]
+)
 async def test_schemas_are_published(system: MemorySystem, name: str) -> None:
     async with system.client() as client:
         schema = (await client.get(f"/v1/schemas/{name}")).json()
@@ -170,7 +172,7 @@ async def test_openapi_knows_every_route_and_resolves(system: MemorySystem) -> N
         operations = {(method, path) for path, item in document["paths"].items() for method in item}
         assert ("post", "/v1/events") in operations
         assert ("get", "/v1/events") in operations
-        assert len(operations) == 29
+        assert len(operations) == 37
         for reference in _references(document):
             assert _resolve(document, reference), reference
         assert document["security"] == [{"key": []}]

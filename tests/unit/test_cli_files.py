@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from activity_core.cli import definition_files
 from activity_core.cli.main import app
 from activity_core.core.errors import InvalidDefinitionError
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FORM = '{"type": "object", "required": ["reached"]}'
 TEXT = """
@@ -32,7 +34,7 @@ def write(path: Path, id_: str = "a", *, when: str = "true", form: str = "f.sche
 
 def issues(path: Path) -> list[str]:
     with pytest.raises(InvalidDefinitionError) as caught:
-        definition_files.check(definition_files.read(path)[1])
+        definition_files.check(definition_files.read(path)[1], NOW)
     return [str(issue) for issue in caught.value.issues]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.tree import Tree
 
-from activity_core.cli.trace import event_tree, run_tree
+from activity_core.cli.trace import event_tree, run_tree, slot_tree
 
 
 def run(**changes: Any) -> dict[str, Any]:
@@ -18,6 +18,8 @@ def run(**changes: Any) -> dict[str, Any]:
         "status": "running",
         "attempt": 1,
         "scheduled_for": None,
+        "lag_seconds": None,
+        "gap": None,
         "fired_at": "2026-01-01T12:00:00Z",
         "finished_at": None,
         "failure": None,
@@ -52,6 +54,7 @@ def test_a_slot_that_was_retried() -> None:
         run_tree(
             run(
                 scheduled_for="2026-01-01T12:00:00Z",
+                lag_seconds=0.25,
                 finished_at="2026-01-01T12:00:01.5Z",
                 attempt=2,
             )
@@ -59,9 +62,78 @@ def test_a_slot_that_was_retried() -> None:
     )
     assert "because of the slot 2026-01-01T12:00:00Z" in shown
     assert (
-        "fired 2026-01-01T12:00:00Z, finished 2026-01-01T12:00:01.5Z after 1.500 s attempt 2"
-        in shown
+        "fired 2026-01-01T12:00:00Z, finished 2026-01-01T12:00:01.5Z after 1.500 s"
+        " started 0.2 s after its slot attempt 2"
+    ) in shown
+
+
+def test_what_a_run_of_slots_is_because_of() -> None:
+    slot = {"scheduled_for": "2026-01-01T12:00:00Z"}
+    gap = {"start": "2026-01-01T10:00:00Z", "end": "2026-01-01T12:00:00Z", "count": 3, "slots": []}
+    told = "because of 3 missed slots, 2026-01-01T10:00:00Z to 2026-01-01T12:00:00Z"
+    assert told in lines(run_tree(run(gap=gap, **slot)))
+    told = "because of a backfill of the slot 2026-01-01T12:00:00Z"
+    assert told in lines(run_tree(run(trigger="backfill", **slot)))
+
+
+def explained(**changes: Any) -> dict[str, Any]:
+    return {
+        "definition_id": "d",
+        "slot": "2026-03-29T07:00:00Z",
+        "local": "2026-03-29T09:00:00+02:00",
+        "timezone": "Europe/Berlin",
+        "state": "none",
+        "why": "the schedule has no slot at that instant",
+        "previous_slot": "2026-03-28T08:00:00Z",
+        "next_slot": None,
+        "next_look": None,
+        "decisions": [],
+        "runs": [],
+    } | changes
+
+
+def test_a_slot_that_is_none() -> None:
+    assert lines(slot_tree(explained())) == [
+        "slot 2026-03-29T07:00:00Z  of d",
+        "there 2026-03-29T09:00:00+02:00 Europe/Berlin",
+        "none the schedule has no slot at that instant",
+        "slots around 2026-03-28T08:00:00Z none",
+    ]
+
+
+def test_a_slot_that_is_looked_for() -> None:
+    look = "2026-03-29T07:00:05Z"
+    shown = lines(slot_tree(explained(state="not_due", why="not due yet", next_look=look)))
+    assert shown[2:] == ["not due not due yet", f"looked for at {look} at the latest"]
+
+
+def test_a_slot_with_its_decisions_and_its_run() -> None:
+    decision = {
+        "definition_id": "d",
+        "version": 2,
+        "outcome": "skipped",
+        "reason": "paused: by ann",
+        "run_id": None,
+        "backfill_id": None,
+        "decided_at": "2026-03-29T07:00:00Z",
+    }
+    backfilled = decision | {
+        "outcome": "fired",
+        "reason": "",
+        "run_id": "run-1",
+        "backfill_id": "b1",
+        "decided_at": "2026-03-30T08:00:00Z",
+    }
+    shown = lines(
+        slot_tree(explained(state="decided", decisions=[decision, backfilled], runs=[run()]))
     )
+    assert shown[3:8] == [
+        "d v2 skipped paused: by ann",
+        "decided 2026-03-29T07:00:00Z",
+        "d v2 fired",
+        "decided 2026-03-30T08:00:00Z backfill b1",
+        "run run-1 d v2 running",
+    ]
 
 
 def test_an_event_that_nobody_has_looked_at() -> None:

@@ -60,7 +60,7 @@ def test_a_definition_cannot_change() -> None:
         ({"id": "a" * 65}, "pattern"),
         ({"id": "a\n"}, "pattern"),
         ({"rules": []}, "at least 1"),
-        ({"trigger": {}}, "at least one of cron, interval, event, manual"),
+        ({"trigger": {}}, "at least one of cron, interval, calendar, event, manual"),
         ({"enabled": "yes"}, "valid boolean"),
         ({"trigger": {"event": {}}}, "either `type` or a non-empty list `types`"),
         ({"trigger": {"event": {"type": "a", "types": ["b"]}}}, "either `type`"),

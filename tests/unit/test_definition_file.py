@@ -4,12 +4,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from time import perf_counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.definition_texts import (
+    CALENDAR,
     CONNECTIONS,
     CRON,
     DESIGN_EVENT,
@@ -19,6 +21,7 @@ from tests.unit.definition_texts import (
     MANUAL,
 )
 
+from activity_core.cli import definition_files
 from activity_core.core.definition_file.parse import (
     MAX_BYTES,
     MAX_ISSUES,
@@ -67,8 +70,6 @@ def place(text: str, word: str) -> str:
 
 HUMAN = "rules[0].tasks[1].human"
 NOT_BUILT = [
-    f"{place(DESIGN_EXAMPLE, 'compress')} trigger.misfire.policy: `policy: compress` is a known policy whose feature is not built yet; use skip",
-    f"{place(DESIGN_EXAMPLE, '24h')} trigger.misfire.window: any other `window` than 1m is a feature that is not built yet",
     f"{place(DESIGN_EXAMPLE, 'remind: PT24H')} {HUMAN}.remind: `remind` is a known key whose feature is not built yet; remove it",
     f"{place(DESIGN_EXAMPLE, 'escalate')} {HUMAN}.escalate: `escalate` is a known key whose feature is not built yet; remove it",
 ]
@@ -101,10 +102,22 @@ def test_the_event_example_is_refused_only_for_batch() -> None:
     assert read(EVENT).definitions[0].id == "big-orders"
 
 
-def test_several_documents_of_two_kinds() -> None:
-    bundle = read(f"{MANUAL}---\n{CONNECTIONS}---\n")
+def test_several_documents_of_all_kinds() -> None:
+    bundle = read(f"{MANUAL}---\n{CONNECTIONS}---\n{CALENDAR}---\n")
     assert [d.id for d in bundle.definitions] == ["by-hand"]
     assert [c.id for c in bundle.connections] == ["billing", "weather"]
+    assert [c.id for c in bundle.calendars] == ["holidays"]
+    assert bundle.calendars[0].names == {
+        date(2026, 12, 24): "",
+        date(2026, 12, 25): "Christmas Day",
+    }
+
+
+def test_a_calendar_is_written_as_it_was_read() -> None:
+    [calendar] = read(CALENDAR).calendars
+    [document] = definition_files.documents(read(CALENDAR))
+    assert document["days"] == ["2026-12-24", {"day": "2026-12-25", "name": "Christmas Day"}]
+    assert read(json.dumps(document)).calendars == (calendar,)
 
 
 @pytest.mark.parametrize("indent", [None, 2, "\t"])
@@ -148,6 +161,15 @@ def test_issues_in_json_have_places_too() -> None:
         ("manual:", "cron: {expression: 61 * * * *}", "3:22: trigger.cron.expression: minute `61`: `61` is not from 0 to 59"),
         ("manual:", "cron: {expressions: [0 0 * * *, 0 0 30 2 *]}", "3:35: trigger.cron.expressions[1]: day-of-month and month: there is no such date in any year"),
         ("manual:", "cron: {expression: '@daily', timezone: Mars/Base}", "3:42: trigger.cron.timezone: `Mars/Base` is not a time zone of the IANA database"),
+        ("manual:", "cron: {expression: 0 0 31 2 *}", "3:22: trigger.cron.expression: day-of-month and month: there is no such date in any year"),
+        ("manual:", "cron: {expression: '@daily', from: 2026-03-01, until: 2026-02-01}", "3:57: trigger.cron.until: `from` must not be later than `until`"),
+        ("manual:", "interval: {every: 10s, jitter: 20s}", "3:34: trigger.interval.jitter: `jitter` must be shorter than `every`"),
+        ("manual:", "cron: {expression: '@daily', exclude: [2026-02-30]}", "3:42: trigger.cron.exclude[0]: day is out of range for month"),
+        ("manual:", "cron: {expression: '@daily', exclude: [Feiertage]}", "3:42: trigger.cron.exclude[0]: write a day like 2026-12-24, or the id of a calendar"),
+        ("manual:", "calendar: {days: [2026-05-01], at: ['9:00']}", "3:39: trigger.calendar.at[0]: write a time like 09:00"),
+        ("manual:", "cron: {expression: '@daily', dst: {gap: nxt}}", "3:43: trigger.cron.dst.gap: expected 'skip' or 'next', found `nxt`"),
+        ("manual:", "manual:\n  misfire: {max_runs: 3}", "4:23: trigger.misfire.max_runs: `max_runs` only belongs to `policy: catch_up`"),
+        ("manual:", "manual:\n  overlap: skp", "4:12: trigger.overlap: expected "),
         ("manual:", "manual: {input: {type: objec}}", '3:19: trigger.manual.input: not a JSON Schema (2020-12): type: "objec" is not'),
         ("id: a\n", "id: a\nkind: definitoin\n", "2:7: kind: unknown kind `definitoin`; did you mean `definition`?"),
         ("id: a\n", "id: a\nkind: 7\n", "2:7: kind: unknown kind `7`"),
@@ -337,8 +359,8 @@ def test_an_id_twice_in_two_files() -> None:
 
 
 def test_merging_keeps_everything() -> None:
-    merged = merge([read(SMALL), read(CONNECTIONS), Bundle()])
-    assert [part.id for part in merged.parts] == ["a", "billing", "weather"]
+    merged = merge([read(SMALL), read(CALENDAR), read(CONNECTIONS), Bundle()])
+    assert [part.id for part in merged.parts] == ["billing", "weather", "holidays", "a"]
 
 
 def test_a_bundle_tells_the_place_of_later_findings() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from activity_core.core.definition_file.schema import (
+    calendar_json_schema,
     connection_json_schema,
     definition_json_schema,
 )
@@ -50,6 +51,7 @@ def test_every_error_code_is_described():
         ("event-envelope", envelope_json_schema),
         ("activity-definition", definition_json_schema),
         ("connection", connection_json_schema),
+        ("calendar", calendar_json_schema),
     ],
 )
 def test_published_schemas_are_generated(name, schema):

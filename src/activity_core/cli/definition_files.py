@@ -4,14 +4,14 @@ In: a file or a directory. Out: a `Bundle` with the forms that tasks name read i
 for `PUT /v1/definitions`. Forms must lie in the directory of the file that names them.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from activity_core.core.definition.calendar import Calendar
-from activity_core.core.definition.connection import Connection
-from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, merge
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, Part, merge
 from activity_core.core.definition_file.check import check_definition
 from activity_core.core.definition_file.parse import MAX_BYTES, ReadForm, parse_definitions
 from activity_core.core.definition_file.review import review
@@ -66,11 +66,26 @@ def check(bundle: Bundle, now: datetime) -> Sequence[Issue]:
 
 def documents(bundle: Bundle) -> list[dict[str, Any]]:
     """The set as JSON, defaults left out."""
-    others: tuple[Connection | Calendar, ...] = (*bundle.connections, *bundle.calendars)
-    return [*map(_document, others), *(part.document() for part in bundle.definitions)]
+    return [_document(part) for part in bundle.parts]
 
 
-def _document(part: Connection | Calendar) -> dict[str, Any]:
+def located(bundle: Bundle, issues: Sequence[Issue]) -> list[Issue]:
+    """What the server says of `documents(bundle)`, at its place in the files."""
+    return [_located(bundle, issue) for issue in issues]
+
+
+def _located(bundle: Bundle, issue: Issue) -> Issue:
+    document = re.match(r"\[(\d+)\]", issue.path)
+    if document is None or int(document[1]) >= len(bundle.parts):
+        return issue
+    steps = re.findall(r"\[(\d+)\]|([^.\[\]]+)", issue.path[document.end() :])
+    path = [key or int(index) for index, key in steps]
+    return bundle.issue(bundle.parts[int(document[1])], path, issue.message)
+
+
+def _document(part: Part) -> dict[str, Any]:
+    if isinstance(part, ActivityDefinition):
+        return part.document()
     plain = part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return {"kind": part.kind, **plain}
 

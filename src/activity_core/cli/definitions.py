@@ -10,6 +10,7 @@ import typer
 from activity_core.adapters.system_clock import SystemClock
 from activity_core.cli import backfills
 from activity_core.cli.arguments import api, json_object
+from activity_core.cli.client import RefusedError
 from activity_core.cli.output import (
     AsJson,
     Columns,
@@ -20,7 +21,7 @@ from activity_core.cli.output import (
     print_json,
     print_page,
 )
-from activity_core.core.errors import Issue
+from activity_core.core.errors import InvalidDefinitionError, Issue
 
 Source = Annotated[Path, typer.Argument(exists=True, help="A file, or a directory with files.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a definition.")]
@@ -72,12 +73,15 @@ def apply(ctx: typer.Context, path: Source, *, as_json: AsJson = False) -> None:
     from activity_core.cli import definition_files  # noqa: PLC0415 - as above
 
     _, bundle = definition_files.read(path)
-    own = definition_files.check(bundle, SystemClock().now())
-    answer = api(ctx).put("definitions", body=definition_files.documents(bundle))
-    # The server read no file: of what both find, the place in the file is the better one.
-    known = {issue.message for issue in own}
-    others = (Issue(**issue) for issue in answer["warnings"] if issue["message"] not in known)
-    _warn([*own, *others])
+    definition_files.check(bundle, SystemClock().now())
+    try:
+        answer = api(ctx).put("definitions", body=definition_files.documents(bundle))
+    except RefusedError as error:
+        if not error.issues:
+            raise
+        raise InvalidDefinitionError(definition_files.located(bundle, error.issues)) from None
+    warnings = [Issue(**issue) for issue in answer["warnings"]]
+    _warn(definition_files.located(bundle, warnings))
     if as_json:
         print_json(answer)
         return

@@ -78,11 +78,12 @@ class TriggerSet(Model):
         """Temporal's schedules have one time zone each, a definition one delay for its starts."""
         if len({trigger.jitter for trigger in self.slot_triggers}) > 1:
             raise PydanticCustomError(
-                "jitter", "cron, interval and calendar share one schedule: same `jitter` for all"
+                "jitter",
+                "cron, interval and calendar share one schedule: give all the same `jitter`",
             )
         if self.cron and self.calendar and self.cron.timezone != self.calendar.timezone:
             raise PydanticCustomError(
-                "timezone", "cron and calendar share one schedule: same `timezone` for both"
+                "timezone", "cron and calendar share one schedule: give both the same `timezone`"
             )
         return self
 

@@ -48,8 +48,8 @@ class Bundle:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Everything in it."""
-        return self.definitions + self.connections + self.calendars
+        """Everything in it, first what others name."""
+        return (*self.connections, *self.calendars, *self.definitions)
 
     def issue(self, part: Part, path: Sequence[str | int], message: str) -> Issue:
         """Something found wrong later with a part, at its place; `path` in keys of the file."""

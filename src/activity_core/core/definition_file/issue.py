@@ -97,7 +97,7 @@ def _message(details: ErrorDetails, model: type[Model]) -> str:
 
 
 def _expected(kind: str, context: Mapping[str, Any]) -> str:
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         return str(context["expected"])
     if kind == "string_pattern_mismatch":
         return _SPELLINGS.get(context["pattern"]) or f"text like {context['pattern']}"

@@ -100,6 +100,12 @@ def test_outages(
     assert sum(run.recovery for run in found.runs) == recoveries
 
 
+def test_a_window_shorter_than_a_minute_is_kept() -> None:
+    found = settle(slots_ago(30), policy(window=10), FREE, NOW)
+    assert (outcomes(found), found.runs) == (["skipped"], [])
+    assert reasons(found) == ["misfire: late by 30.0 s, longer than the window of 10.0 s"]
+
+
 def test_a_storm_becomes_one_run_for_the_whole_gap() -> None:
     lags = range(6 * HOUR, 0, -10)
     found = settle(slots_ago(*lags), policy("compress"), FREE, NOW)

@@ -85,9 +85,7 @@ class SlotSettler:
         histories = await self._histories.since(due)
         async with self._slots.open_due(list(due), at) as opened:
             expected = _expected(opened.due, histories, at)
-            taken = await opened.taken(
-                {id_: [slot.at for slot in slots] for id_, slots in expected.items() if slots}
-            )
+            taken = await opened.taken(_asked_for(opened.due, expected))
             settled = [
                 self._settled(cursor, histories.get(id_), expected[id_], taken.get(id_, {}), at)
                 for cursor in opened.due
@@ -163,6 +161,20 @@ def _expected(
         expected[id_] = list(islice(found, MOST_SLOTS))
         left -= len(expected[id_])
     return expected
+
+
+def _asked_for(
+    due: Sequence[OpenCursor], expected: Mapping[str, Sequence[ExpectedSlot]]
+) -> Mapping[str, Sequence[datetime]]:
+    """All slots that may get a run now; a backfill may have given them one."""
+    asked = {
+        opened.cursor.definition_id: [
+            *opened.held,
+            *(slot.at for slot in expected.get(opened.cursor.definition_id, ())),
+        ]
+        for opened in due
+    }
+    return {definition_id: slots for definition_id, slots in asked.items() if slots}
 
 
 def _following(history: SlotHistory, after: datetime, at: datetime, enough: int) -> int:

@@ -7,8 +7,8 @@ In: slots that nothing else stands against. Out: decisions about those that will
     is due as well
 
     on time (lag <= 5 s)            fired, own run
+    lag > window                    skipped
     late, not missed                late, own run
-    missed, lag > window            skipped
     missed, policy skip             late, own run
     missed, policy catch_up         the newest max_runs: caught_up, own runs; the others: skipped
     missed, policy compress         with all that is late within the window, in one run for the
@@ -98,10 +98,10 @@ def _sorted(
         lag = now - slot
         if lag <= ON_TIME:
             found.on_time.append(slot)
-        elif lag <= MISSED_AFTER and slot >= newest:
-            found.late.append(slot)
         elif lag > misfire.longest_delay:
             found.too_old.append(slot)
+        elif lag <= MISSED_AFTER and slot >= newest:
+            found.late.append(slot)
         else:
             found.missed.append(slot)
     return found

@@ -6,7 +6,7 @@ which are named here by reference and read where they are used.
 
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     task_queues: list[str] = Field(default_factory=list)
     """Task queues beyond `activity-core-runs` that this worker serves."""
     max_runs_per_execution: Annotated[int, Field(ge=1, le=200)] = 50
+    recovery_rate: Annotated[float, Field(gt=0, le=1_000)] = 20.0
+    """Runs a second that may make up for missed slots, over all definitions."""
+    schedule_drift: Literal["repair", "report"] = "repair"
+    """What becomes of Temporal Schedules that somebody else changed or deleted."""
     horizon: Duration = timedelta(days=30)
     """How long duplicates are recognised."""
 

@@ -86,9 +86,15 @@ async def relay(system: System) -> None:
 
 
 async def reconciler(system: System) -> None:
-    """Keeps the schedules equal to the registry."""
-    scheduler = TemporalScheduler(await system.temporal_when_there(), RUNS_QUEUE)
-    await Reconciler(system.stores.registry, scheduler).run(system.doorbell)
+    """Plans the cursors of slots, and keeps the schedules equal to the registry."""
+    agent = Reconciler(
+        system.stores.registry,
+        system.stores.slots,
+        TemporalScheduler(await system.temporal_when_there(), RUNS_QUEUE),
+        system.clock,
+        repair=system.settings.schedule_drift == "repair",
+    )
+    await agent.run(system.doorbell)
 
 
 async def auditor(system: System) -> None:

@@ -24,3 +24,8 @@ OVERDUE_TICKS = Counter(
 UNEXPLAINED_SLOTS = Counter(
     "activity_core_unexplained_slots", "Slots without a decision. Any increase is an alarm."
 )
+SCHEDULE_DRIFT = Counter(
+    "activity_core_schedule_drift",
+    "Schedules that somebody else changed, by what was done.",
+    ["kind"],
+)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
+from functools import cached_property
 from hashlib import sha256
 from itertools import product
 from typing import TypeVar
@@ -21,7 +22,7 @@ _ANY_WEEKDAY = (Range(0, 6),)
 K = TypeVar("K", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClockSpec:
     """Temporal's words: calendars in one time zone, intervals, first and last instant.
 
@@ -34,7 +35,7 @@ class ClockSpec:
     starts: datetime | None = None
     ends: datetime | None = None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """32 hex characters that are equal for equal clocks, in every process and release."""
         document = asdict(self) | {

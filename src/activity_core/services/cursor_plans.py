@@ -1,0 +1,47 @@
+"""Plans of cursors: which cursors must be written so that all slots are looked for.
+
+In: the timetable, and the cursors as they are. Out: the cursors that the slot ledger has to insert,
+or to give another plan. Nothing for those whose plan is right already.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from activity_core.core.schedule.plan import plan_of
+from activity_core.ports.slot_ledger import SlotCursor
+from activity_core.services.timetable import TimetableEntry
+
+NO_PLAN = ""
+"""Of a definition without a schedule: its last slots are settled, then its cursor goes."""
+
+
+def missing_plans(
+    entries: Mapping[str, TimetableEntry], cursors: Mapping[str, SlotCursor], now: datetime
+) -> Iterator[SlotCursor]:
+    """In order of the entries; then those that have none any more."""
+    for id_, found in entries.items():
+        cursor = cursors.get(id_)
+        if cursor is None or cursor.plan != found.plan:
+            yield _planned(id_, found, cursor, now)
+    for id_, cursor in cursors.items():
+        if id_ not in entries and cursor.plan != NO_PLAN:
+            yield SlotCursor(id_, NO_PLAN, cursor.covered_until, next_slot=now, wake_at=now)
+
+
+def _planned(
+    definition_id: str, found: TimetableEntry, cursor: SlotCursor | None, now: datetime
+) -> SlotCursor:
+    """Its slots begin with the newest line about it in the registry's log.
+
+    So none is lost that came between publishing and planning, and none is earlier than the change
+    that asked for it. If that line was known when its slots were settled last, one of its calendars
+    has changed, and nobody knows when.
+    """
+    changed_at = found.entry.changed_at or now
+    if cursor is None:
+        after = covered_until = changed_at
+    else:
+        covered_until = cursor.covered_until
+        after = changed_at if changed_at > covered_until else now
+    plan = plan_of(found.spec, after)
+    return SlotCursor(definition_id, plan.fingerprint, covered_until, plan.next_slot, plan.wake_at)

@@ -56,6 +56,12 @@ def test_it_waits_and_tells_how_far_it_is(applied: Shell) -> None:
     assert (again["status"], again["counts"]) == ("completed", {"existing": 3})
 
 
+def test_a_range_without_slots_is_done_at_once(applied: Shell) -> None:
+    between = ("--from", "2026-01-01T09:01:00Z", "--to", "2026-01-01T09:59:00Z")
+    done = applied.run("backfill", "hourly", *between, "--request-id", "none")
+    assert done.stdout == "none: completed, no slots\n"
+
+
 def test_a_run_that_failed_is_an_exit_code(applied: Shell) -> None:
     failed = applied.run("backfill", "broken", *RANGE, "--max-concurrent", "3", ok=False)
     assert failed.exit_code == 1

@@ -196,9 +196,9 @@ def _closed(item: Item) -> int:
 
 
 def _counts(item: Item) -> str:
-    return ", ".join(f"{number} {word}" for word, number in sorted(item["counts"].items()))
+    counts = (f"{number} {word}" for word, number in sorted(item["counts"].items()))
+    return ", ".join(counts) or "no slots"
 
 
 def _say(item: Item) -> None:
-    counts = f", {_counts(item)}" if item["counts"] else ""
-    typer.echo(f"{item['backfill_id']}: {item['status']}{counts}")
+    typer.echo(f"{item['backfill_id']}: {item['status']}, {_counts(item)}")

@@ -12,6 +12,7 @@ from activity_core.adapters.memory.registry import MemoryRegistryStore
 from activity_core.adapters.memory.rows import RunRow, TaskRow
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
+from activity_core.adapters.memory.slot_ledger import MemorySlotLedger
 from activity_core.adapters.memory.state import State
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.adapters.memory.task_performer import MemoryTaskPerformer
@@ -31,7 +32,12 @@ from activity_core.services.run_context import ContextReader
 from activity_core.services.run_decider import RunDecider
 from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
+from activity_core.services.slot_history import SlotHistories
+from activity_core.services.slot_settler import SlotSettler
 from activity_core.workflows.steps import RunSteps
+
+RECOVERY_RATE = 2.0
+"""Runs a second that make up for missed slots."""
 
 CONFIG: Mapping[str, JsonValue] = {"team": "billing"}
 
@@ -52,6 +58,7 @@ class CoreStage:
         self.tasks = MemoryTaskLedger(self.state)
         self.store = MemoryRegistryStore(self.state)
         self.outbox = MemoryOutbox(self.state)
+        self.slots = MemorySlotLedger(self.state, RECOVERY_RATE)
 
     @property
     def runner(self) -> Runner:
@@ -77,7 +84,16 @@ class CoreStage:
 
     @property
     def steps(self) -> RunSteps:
-        return RunSteps(self.runner, self.performer)
+        return RunSteps(self.runner, self.performer, self.settler)
+
+    @property
+    def histories(self) -> SlotHistories:
+        return SlotHistories(self.store, Catalogue(self.store))
+
+    @property
+    def settler(self) -> SlotSettler:
+        """As in another worker each time."""
+        return SlotSettler(self.slots, self.histories, self.clock, self.doorbell, deployment="test")
 
     async def apply(self, text: str) -> None:
         registry = Registry(self.store, self.doorbell, self.clock, config=CONFIG)

@@ -90,9 +90,9 @@ def numbers(ranges: tuple[Range, ...]) -> tuple[int, ...]:
     return tuple(sorted({number for part in ranges for number in part.values()}))
 
 
-def ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
+def ranges(wanted: Iterable[int]) -> tuple[Range, ...]:
     """The fewest steps a reader would write: `0,15,30,45` becomes one range."""
-    rest = sorted(numbers)
+    rest = sorted(wanted)
     found = []
     while rest:
         step = rest[1] - rest[0] if len(rest) > 1 else 1

@@ -38,7 +38,7 @@ def applied(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sh
         shell.portal.call(shell.system.backfiller.step)
         shell.work()
 
-    monkeypatch.setattr(backfills.time, "sleep", work)
+    monkeypatch.setattr("activity_core.cli.backfills.time.sleep", work)
     return shell
 
 
@@ -74,7 +74,7 @@ def test_one_that_is_stopped_meanwhile_is_an_exit_code(
     def stop(_: float) -> None:
         applied.portal.call(applied.system.backfiller.stop, "late")
 
-    monkeypatch.setattr(backfills.time, "sleep", stop)
+    monkeypatch.setattr("activity_core.cli.backfills.time.sleep", stop)
     stopped = applied.run("backfill", "hourly", *RANGE, "--request-id", "late", ok=False)
     assert stopped.exit_code == 1
     assert stopped.stdout == "late: stopped, 3 waiting\n"

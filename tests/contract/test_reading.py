@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from tests.contract.slots import fires, holds, plan, run_of, settled, skips, write
 from tests.contract.stores import (
     AT,
     ID,
@@ -26,6 +27,8 @@ from activity_core.core.errors import AmbiguousError, BadInputError, NotFoundErr
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.run.run import Execution, RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
+from activity_core.core.schedule.gap import Gap
+from activity_core.core.schedule.settlement import SlotDecision, SlotRun
 from activity_core.ports.dead_letters import DeadLetterStatus
 from activity_core.ports.reading import Page, Query, Reading, Row
 from activity_core.ports.run_queue import ManualRequest
@@ -206,6 +209,9 @@ async def test_an_event_is_shown_whole(stores: Stores):
         "run_id": ids.run_id(stores.tenant, ID, occurrence),
         "source": "/shop",
         "event_id": "1",
+        "slot": None,
+        "lag_seconds": None,
+        "backfill_id": None,
         "decided_at": "2026-01-01T12:00:01Z",
     }
     assert told["decisions"] == [decision]
@@ -269,6 +275,8 @@ async def test_a_run_is_shown_whole(stores: Stores):
         "attempt": 1,
         "workflow_id": None,
         "scheduled_for": None,
+        "lag_seconds": None,
+        "gap": None,
         "fired_at": NOON,
         "started_at": None,
         "finished_at": None,
@@ -476,3 +484,69 @@ async def test_dead_letters_by_status_via_and_code(stores: Stores):
         "resolved_by": "ann",
         "resolved_at": "2026-01-01T12:00:01Z",
     }
+
+
+async def test_decisions_about_slots_say_which_and_how_late(stores: Stores):
+    await plan(stores)
+    await write(stores, settled(fires(AT - 2 * SECOND, Outcome.LATE), skips(AT - SECOND)))
+    [second, first] = (await stores.reading.decisions(Query())).items
+    assert (first["slot"], first["lag_seconds"]) == ("2026-01-01T11:59:58Z", 2.0)
+    assert (second["slot"], second["lag_seconds"]) == ("2026-01-01T11:59:59Z", 1.0)
+    assert (first["backfill_id"], first["source"], first["event_id"]) == (None, None, None)
+    only = Query({"occurrence_key": "2026-01-01T11:59:58Z", "outcome": "late"})
+    assert (await stores.reading.decisions(only)).items == [first]
+
+
+async def test_runs_of_slots_say_how_late_they_began_and_what_for(stores: Stores):
+    await plan(stores)
+    missed = [AT - 2 * SECOND, AT - SECOND]
+    decisions = [SlotDecision(slot, Outcome.COMPRESSED, run_for=missed[1]) for slot in missed]
+    gap = SlotRun(missed[1], gap=Gap.of(missed))
+    await write(stores, replace(settled(*decisions), runs=[gap]))
+    run_id = run_of(stores, missed[1])
+    run = await stores.reading.run(run_id)
+    assert (run["trigger"], run["scheduled_for"]) == ("schedule", "2026-01-01T11:59:59Z")
+    assert (run["lag_seconds"], run["decisions"]) == (
+        None,
+        [*reversed((await stores.reading.decisions(Query())).items)],
+    )
+    assert run["gap"] == {
+        "start": "2026-01-01T11:59:58Z",
+        "end": "2026-01-01T11:59:59Z",
+        "count": 2,
+        "slots": ["2026-01-01T11:59:58Z", "2026-01-01T11:59:59Z"],
+    }
+    [execution] = await stores.compose()
+    async with stores.run_ledger.open(execution.execution_id, AT + SECOND):
+        pass
+    assert (await stores.reading.run(run_id))["lag_seconds"] == 2.0
+
+
+async def test_where_schedules_stand(stores: Stores):
+    await plan(stores, ID, "new")
+    await write(stores, settled(fires(AT), holds(AT - SECOND)), at=AT + SECOND)
+    standing: dict[str, object] = {
+        "since": "2026-01-01T11:59:00Z",
+        "covered_until": NOON,
+        "next_slot": "2026-01-01T13:40:00Z",
+        "wake_at": "2026-01-01T13:40:00Z",
+        "last_slot": NOON,
+        "last_outcome": "fired",
+        "last_run_id": run_of(stores, AT),
+        "lag_seconds": 1.0,
+    }
+    found = await stores.reading.schedules([ID, "new", "unknown"])
+    assert dict(found[ID]) == standing
+    assert dict(found["new"]) == {
+        "since": "2026-01-01T11:59:00Z",
+        "covered_until": "2026-01-01T11:59:00Z",
+        "next_slot": NOON,
+        "wake_at": "2026-01-01T12:00:05Z",
+        "last_slot": None,
+        "last_outcome": None,
+        "last_run_id": None,
+        "lag_seconds": None,
+    }
+    assert len(found) == 2
+    await write(stores, settled(skips(AT - SECOND, "overlap: given up")))
+    assert dict((await stores.reading.schedules([ID]))[ID]) == standing

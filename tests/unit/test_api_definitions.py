@@ -15,6 +15,7 @@ from activity_core.api.shapes.definitions import (
     DefinitionItem,
     Triggered,
 )
+from activity_core.api.shapes.slots import SchedulePreview, SlotExplained
 
 JSON = {
     "id": "by-hand",
@@ -84,6 +85,63 @@ async def test_bodies_that_are_no_definitions(
     async with system.client(limits=ApiLimits(max_body_bytes=1_000)) as client:
         headers = {"content-type": media_type}
         problem(await client.put("/v1/definitions", content=body, headers=headers), status, code)
+
+
+SCHEDULED = """
+kind: calendar
+id: holidays
+days: [{day: 2026-01-02, name: Bridge day}]
+---
+id: nightly
+trigger: {cron: {expression: 0 9 * * *, timezone: Europe/Berlin, exclude: [holidays]}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+"""
+
+
+async def test_calendars_and_warnings_are_reported(system: MemorySystem) -> None:
+    async with system.client() as client:
+        unwise = SCHEDULED.replace("{expression", "{until: 2020-01-01, expression")
+        report = AppliedSet.model_validate((await put(client, unwise)).json())
+        assert report.calendars == ["holidays"]
+        [warning] = report.warnings
+        assert (warning.file, warning.line, warning.path) == ("body", 7, "trigger.cron.until")
+        clean = AppliedSet.model_validate((await put(client, SCHEDULED)).json())
+        assert clean.warnings == []
+
+
+async def test_the_next_slots(system: MemorySystem) -> None:
+    async with system.client() as client:
+        await put(client, SCHEDULED)
+        await put(client)
+        url = "/v1/definitions/nightly/schedule"
+        found = (await client.get(url, params={"count": 2})).json()
+        assert SchedulePreview.model_validate(found).definition_id == "nightly"
+        assert found["items"] == [
+            {
+                "utc": "2026-01-02T08:00:00Z",
+                "local": "2026-01-02T09:00:00+01:00",
+                "note": "excluded: Bridge day in calendar holidays",
+            },
+            {"utc": "2026-01-03T08:00:00Z", "local": "2026-01-03T09:00:00+01:00", "note": ""},
+        ]
+        [item] = (await client.get(f"{url}?from=2026-07-01T09:00&count=1")).json()["items"]
+        assert item["utc"] == "2026-07-02T07:00:00Z"
+        for bad in ("count=0", "count=1001", "from=soon", "form=x"):
+            problem(await client.get(f"{url}?{bad}"), 400, "bad_input")
+        problem(await client.get("/v1/definitions/broken/schedule"), 400, "bad_input")
+        problem(await client.get("/v1/definitions/none/schedule"), 404, "not_found")
+
+
+async def test_a_slot_is_explained(system: MemorySystem) -> None:
+    async with system.client() as client:
+        await put(client, SCHEDULED)
+        url = "/v1/definitions/nightly/slots"
+        for time in ("2026-01-02T08:00:00Z", "2026-01-02T09:00:00%2B01:00", "2026-01-02T09:00"):
+            found = SlotExplained.model_validate((await client.get(f"{url}/{time}")).json())
+            assert (found.slot, found.state) == ("2026-01-02T08:00:00Z", "not_due")
+            assert "Bridge day in calendar holidays" in found.why
+        problem(await client.get(f"{url}/soon"), 400, "bad_input")
+        problem(await client.get("/v1/definitions/none/slots/2026-01-02T09:00"), 404, "not_found")
 
 
 async def test_lists_page_by_id(system: MemorySystem) -> None:

@@ -5,14 +5,28 @@ from typing import Any
 
 import pytest
 from jsonschema_rs import Draft202012Validator
-from tests.unit.definition_texts import CONNECTIONS, CRON, DESIGN_EXAMPLE, EVENT, FORM, MANUAL
+from tests.unit.definition_texts import (
+    CALENDAR,
+    CONNECTIONS,
+    CRON,
+    DESIGN_EXAMPLE,
+    EVENT,
+    FORM,
+    MANUAL,
+)
 
 from activity_core.core.definition_file.parse import parse_definitions
-from activity_core.core.definition_file.schema import connection_json_schema, definition_json_schema
+from activity_core.core.definition_file.schema import (
+    calendar_json_schema,
+    connection_json_schema,
+    definition_json_schema,
+)
 from activity_core.core.definition_file.yaml_tree import read_yaml
 
 DEFINITION = Draft202012Validator(definition_json_schema(), validate_formats=True, offline=True)
 CONNECTION = Draft202012Validator(connection_json_schema(), validate_formats=True, offline=True)
+CALENDARS = Draft202012Validator(calendar_json_schema(), validate_formats=True, offline=True)
+KINDS = {"definition": DEFINITION, "connection": CONNECTION, "calendar": CALENDARS}
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
@@ -38,6 +52,19 @@ def test_accepts_connections() -> None:
         CONNECTION.validate(node.value)
 
 
+def test_accepts_calendars() -> None:
+    CALENDARS.validate(document(CALENDAR))
+
+
+@pytest.mark.parametrize(
+    "day", ["24.12.2026", "2026-12-24T00:00:00Z", "{day: 2026-12-24}", "{day: x, name: y}", "7"]
+)
+def test_refuses_days_that_are_none(day: str) -> None:
+    text = CALENDAR.replace("2026-12-24", day)
+    assert text != CALENDAR
+    assert not CALENDARS.is_valid(document(text))
+
+
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_accepts_the_examples_that_ship(file: Path) -> None:
     text = file.read_text()
@@ -46,8 +73,7 @@ def test_accepts_the_examples_that_ship(file: Path) -> None:
     )
     for node in read_yaml(text, file=file.name):
         assert isinstance(node.value, dict)
-        is_connection = node.value.get("kind") == "connection"
-        (CONNECTION if is_connection else DEFINITION).validate(node.value)
+        KINDS[str(node.value.get("kind", "definition"))].validate(node.value)
 
 
 @pytest.mark.parametrize(

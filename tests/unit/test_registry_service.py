@@ -22,6 +22,12 @@ context: {x: {http: {connection: there, url: /}}}
 rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
 """
 CONNECTION = "kind: connection\nid: there\nhttp: {base_url: https://there.example}\n"
+HOLIDAYS = "kind: calendar\nid: holidays\ndays: [2026-12-24]\n"
+SCHEDULED = """
+id: reads
+trigger: {cron: {exclude: [holidays], expression: '@daily'}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+"""
 
 
 class Scene:
@@ -77,6 +83,44 @@ async def test_a_connection_must_be_known_or_come_along(scene: Scene):
         await scene.apply(CONNECTED)
     assert (await scene.apply(CONNECTED, CONNECTION)).connections == ["there"]
     assert await scene.changes(CONNECTED) == {"reads": (1, "unchanged")}
+
+
+async def test_a_calendar_must_be_known_or_come_along(scene: Scene):
+    with pytest.raises(InvalidDefinitionError) as error:
+        await scene.apply(ONE, HOLIDAYS, SCHEDULED.replace("holidays", "hollidays"))
+    [issue] = error.value.issues
+    assert str(issue) == (
+        "t.yaml:14:28: trigger.cron.exclude[0]: no calendar hollidays (did you mean holidays?)"
+    )
+    assert await scene.system.registry_store.revision() == 0
+    report = await scene.apply(SCHEDULED, HOLIDAYS)
+    assert (report.revision, report.calendars) == (1, ["holidays"])
+    assert await scene.changes(SCHEDULED) == {"reads": (1, "unchanged")}
+
+
+async def test_a_new_calendar_is_a_new_revision_that_wakes_the_reconciler(scene: Scene):
+    first = await scene.apply(SCHEDULED, HOLIDAYS)
+    second = await scene.apply(HOLIDAYS.replace("12-24", "12-25"))
+    assert second.revision == first.revision + 1
+    assert scene.system.doorbell.rings[Topic.RECONCILER] == 2
+    [calendar] = (await scene.system.registry_store.snapshot()).calendars.values()
+    assert [str(day) for day in calendar.names] == ["2026-12-25"]
+
+
+async def test_what_is_unwise_is_applied_with_a_warning(scene: Scene):
+    unwise = SCHEDULED.replace("{exclude", "{until: 2025-01-01, exclude")
+    report = await scene.apply(unwise, HOLIDAYS)
+    [warning] = report.warnings
+    assert (warning.file, warning.line, warning.path) == ("t.yaml", 3, "trigger.cron.until")
+    assert [item.change for item in report.definitions] == ["created"]
+
+
+async def test_what_can_never_be_is_refused(scene: Scene):
+    twice = SCHEDULED.replace("{exclude: [holidays]", "{jitter: 2d")
+    with pytest.raises(InvalidDefinitionError) as error:
+        await scene.apply(twice)
+    [issue] = error.value.issues
+    assert (issue.line, issue.path) == (3, "trigger.cron.jitter")
 
 
 async def test_config_must_be_known(scene: Scene):

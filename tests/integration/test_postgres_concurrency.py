@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.contract.stores import (
     AT,
+    RECOVERY_RATE,
     SECOND,
     Stores,
     announcement,
@@ -37,7 +38,7 @@ async def pool(postgres_url: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def stores(pool: Pool, request: pytest.FixtureRequest) -> Stores:
     tenant = request.node.name
-    own = Adapters.over(pool, tenant)
+    own = Adapters.over(pool, tenant, recovery_rate=RECOVERY_RATE)
     stores = Stores(
         tenant=tenant,
         inbox=own.inbox,
@@ -48,6 +49,8 @@ async def stores(pool: Pool, request: pytest.FixtureRequest) -> Stores:
         outbox=own.outbox,
         dead_letters=own.dead_letters,
         reading=own.reading,
+        slots=own.slots,
+        backfills=own.backfills,
     )
     await stores.publish(definition())
     return stores
@@ -230,4 +233,4 @@ async def test_the_server_going_away_is_said_in_our_words():
     async with open_pool("postgresql://nobody@127.0.0.1:1/nothing", 1) as pool:
         pool.timeout = 0.05
         with pytest.raises(UnavailableError):
-            await Adapters.over(pool, "main").inbox.depth()
+            await Adapters.over(pool, "main", recovery_rate=RECOVERY_RATE).inbox.depth()

@@ -59,19 +59,21 @@ FORGET = """
 delete from slot_cursors
 where tenant = %(tenant)s and definition_id = any(%(definitions)s::text[])
 """
+# A held slot may be decided after later ones: of those, the latest is shown.
 MOVE = """
 update slot_cursors c
 set plan = n.plan, covered_until = greatest(c.covered_until, n.covered),
     next_slot = n.next_slot, wake_at = n.wake_at,
-    last_slot = coalesce(n.last_slot, c.last_slot),
-    last_outcome = case when n.last_slot is null then c.last_outcome else n.outcome end,
-    last_run_id = case when n.last_slot is null then c.last_run_id else n.run_id end
+    last_slot = case when n.is_latest then n.last_slot else c.last_slot end,
+    last_outcome = case when n.is_latest then n.outcome else c.last_outcome end,
+    last_run_id = case when n.is_latest then n.run_id else c.last_run_id end
 from (
-    select definition_id, plan, covered, next_slot, wake_at, last_slot, outcome, run_id
+    select m.*, m.last_slot >= coalesce(l.last_slot, m.last_slot) as is_latest
     from unnest(%(definitions)s::text[], %(plans)s::text[], %(covered)s::timestamptz[],
         %(slots)s::timestamptz[], %(wakes)s::timestamptz[], %(last)s::timestamptz[],
         %(outcomes)s::text[], %(runs)s::text[]
-    ) as n (definition_id, plan, covered, next_slot, wake_at, last_slot, outcome, run_id)
+    ) as m (definition_id, plan, covered, next_slot, wake_at, last_slot, outcome, run_id)
+    join slot_cursors l on l.tenant = %(tenant)s and l.definition_id = m.definition_id
 ) n
 where c.tenant = %(tenant)s and c.definition_id = n.definition_id
 """

@@ -1,17 +1,10 @@
 """Slots are exactly the instants that the sources of a schedule mean, each once, in order."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from time import perf_counter
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.unit.slot_oracle import MINUTE, Walk
-
 from activity_core.core.definition.cron import parse_cron
-from activity_core.core.definition.slot_trigger import DstConfig, FoldPolicy, GapPolicy
 from activity_core.core.definition.wall_calendar import calendars
 from activity_core.core.schedule.slots import (
     END,
@@ -22,10 +15,6 @@ from activity_core.core.schedule.slots import (
     slots_between,
 )
 from activity_core.core.schedule.spec import IntervalSpec, ScheduleSpec, SlotSource
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NEXT = DstConfig(gap=GapPolicy.NEXT)
-BOTH = DstConfig(fold=FoldPolicy.BOTH)
 
 
 def at(text: str) -> datetime:
@@ -185,50 +174,6 @@ def test_a_slot_is_left_out_if_all_its_sources_leave_it_out():
     assert found == Slot(at("2026-01-02T09:00"), excluded="2026-01-02")
 
 
-@pytest.mark.parametrize(
-    ("dst", "night"),
-    [(DstConfig(), []), (NEXT, ["2026-03-29T01:00"])],
-)
-def test_a_skipped_wall_time(dst: DstConfig, night: list[str]):
-    found = slots(spec("30 2 * * *", "Europe/Berlin", dst=dst), "2026-03-28T12:00", 2)
-    assert found[: len(night) + 1] == [*night, "2026-03-30T00:30"]
-
-
-@pytest.mark.parametrize(
-    ("fold", "night"),
-    [
-        (FoldPolicy.FIRST, ["2026-11-01T05:30"]),
-        (FoldPolicy.SECOND, ["2026-11-01T06:30"]),
-        (FoldPolicy.BOTH, ["2026-11-01T05:30", "2026-11-01T06:30"]),
-    ],
-)
-def test_a_repeated_wall_time(fold: FoldPolicy, night: list[str]):
-    schedule = spec("30 1 * * *", "America/New_York", dst=DstConfig(fold=fold))
-    assert slots(schedule, "2026-10-31T12:00", len(night) + 1) == [*night, "2026-11-02T06:30"]
-
-
-def test_notes_say_what_the_clock_does():
-    gap = spec("*/20 2,3 * * *", "Europe/Berlin", dst=NEXT)
-    (first,) = next_slots(gap, at("2026-03-28T12:00"), 1)
-    assert first == Slot(
-        at("2026-03-29T01:00"),
-        note="02:00 does not exist, moved to 03:00 (and 2 more)",
-        ticks=False,
-    )
-    fold = spec("30 2 * * *", "Europe/Berlin", dst=BOTH)
-    assert [slot.note for slot in next_slots(fold, at("2026-10-24T12:00"), 3)] == [
-        "02:30 comes twice (clocks go back), this is the first",
-        "02:30 comes twice (clocks go back), this is the second",
-        "",
-    ]
-
-
-def test_an_interval_ticks_also_where_clocks_change():
-    both = ScheduleSpec((source("0 * * * *", "Europe/Berlin"), every(hours=2)))
-    near = next_slots(both, at("2026-03-28T22:30"), 4)
-    assert [slot.ticks for slot in near] == [False, True, False, True]
-
-
 def test_the_shortest_period():
     after = at("2026-01-01T00:00")
     assert shortest_period(spec("0 9,17 * * *"), after) == timedelta(hours=8)
@@ -236,88 +181,6 @@ def test_the_shortest_period():
     assert shortest_period(spec("0 0 29 2 *"), after) == timedelta(days=1461)
     only = ScheduleSpec((SlotSource(days=(date(2026, 2, 1),), times=(time(9),)),))
     assert shortest_period(only, after) is None
-
-
-crons = st.sampled_from(
-    [
-        ("*/7 * * * *", lambda wall: wall.minute % 7 == 0),
-        ("30 2 * * *", lambda wall: (wall.hour, wall.minute) == (2, 30)),
-        ("0,30 1-3 * * *", lambda wall: wall.minute in (0, 30) and 1 <= wall.hour <= 3),
-        (
-            "15 */5 13 * FRI",
-            lambda wall: (
-                wall.minute == 15
-                and wall.hour % 5 == 0
-                and (wall.day == 13 or wall.isoweekday() == 5)
-            ),
-        ),
-        (
-            "0 0 * * SUN#1",
-            lambda wall: not wall.hour + wall.minute and wall.isoweekday() == 7 and wall.day < 8,
-        ),
-        ("59 23 28-31 * *", lambda wall: (wall.hour, wall.minute) == (23, 59) and wall.day >= 28),
-    ]
-)
-zones = st.sampled_from(
-    [
-        "UTC",
-        "Europe/Berlin",
-        "America/New_York",
-        "Australia/Lord_Howe",
-        "Africa/Cairo",
-        "Asia/Kathmandu",
-    ]
-)
-instants = st.integers(0, 2 * 365 * 1_440).map(lambda n: at("2025-01-01T00:00") + n * MINUTE)
-near_changes = st.sampled_from(
-    [at("2026-03-28T20:00"), at("2026-10-24T22:00"), at("2026-04-04T10:00"), at("2026-11-01T00:30")]
-)
-policies = st.builds(DstConfig, gap=st.sampled_from(GapPolicy), fold=st.sampled_from(FoldPolicy))
-
-
-@given(
-    cron=crons,
-    zone=zones,
-    dst=policies,
-    after=instants | near_changes,
-    length=st.integers(0, 1_500),
-    with_interval=st.booleans(),
-)
-def test_slots_are_what_a_walk_over_all_minutes_finds(
-    *,
-    cron: tuple[str, Callable[[datetime], bool]],
-    zone: str,
-    dst: DstConfig,
-    after: datetime,
-    length: int,
-    with_interval: bool,
-):
-    text, matches = cron
-    until = after + length * MINUTE
-    # The walk begins and ends further out, so that it meets both occurrences of a wall time.
-    walk = Walk(zone, after - 600 * MINUTE, until + 600 * MINUTE)
-    wanted = set(walk.slots({wall for wall in walk.walls if matches(wall)}, dst))
-    sources = [source(text, zone, dst=dst)]
-    if with_interval:
-        sources.append(every(minutes=35))
-        wanted |= {
-            minute for minute, _ in walk.shown if (minute - EPOCH) % (35 * MINUTE) == 0 * MINUTE
-        }
-    found = [slot.at for slot in slots_between(ScheduleSpec(tuple(sources)), after, until)]
-    assert found == sorted(minute for minute in wanted if after < minute <= until)
-
-
-@given(st.integers(1, 10**6), st.integers(0, 10**6), instants, st.integers(1, 20))
-def test_interval_slots_are_the_next_multiples(
-    every: int, offset: int, after: datetime, count: int
-):
-    offset %= every
-    interval = IntervalSpec(timedelta(seconds=every), timedelta(seconds=offset))
-    found = next_slots(ScheduleSpec((SlotSource(interval=interval),)), after, count)
-    assert after < found[0].at <= after + interval.every
-    for n, slot in enumerate(found):
-        assert (slot.at - EPOCH - interval.offset) % interval.every == timedelta()
-        assert slot.at == found[0].at + n * interval.every
 
 
 def test_slots_are_computed_as_they_are_asked_for():

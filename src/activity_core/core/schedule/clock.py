@@ -6,7 +6,7 @@ often (on an excluded day); it need not tick at slots that only a DST policy add
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
 from hashlib import sha256
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from activity_core.core.definition.duration import format_duration
 from activity_core.core.definition.wall_calendar import CalendarSpec, Range, ranges
-from activity_core.core.jsontext import canonical_json
+from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.schedule.spec import IntervalSpec, ScheduleSpec
 
 _ANY_WEEKDAY = (Range(0, 6),)
@@ -38,14 +38,12 @@ class ClockSpec:
     @cached_property
     def fingerprint(self) -> str:
         """32 hex characters that are equal for equal clocks, in every process and release."""
-        document = asdict(self) | {
-            "intervals": [
-                [format_duration(part.every), format_duration(part.offset)]
-                for part in self.intervals
-            ],
-            "starts": self.starts and self.starts.isoformat(),
-            "ends": self.ends and self.ends.isoformat(),
-        }
+        document: list[JsonValue] = [
+            [[_numbers(field) for field in _fields(calendar)] for calendar in self.calendars],
+            [[format_duration(i.every), format_duration(i.offset)] for i in self.intervals],
+            self.timezone,
+            *(bound.isoformat() if bound else None for bound in (self.starts, self.ends)),
+        ]
         return sha256(canonical_json(document)).hexdigest()[:32]
 
 
@@ -66,6 +64,15 @@ def clock_of(spec: ScheduleSpec) -> ClockSpec:
         starts=min(starts) if starts and len(starts) == bounded else None,
         ends=max(ends) if ends and len(ends) == bounded else None,
     )
+
+
+def _fields(calendar: CalendarSpec) -> tuple[tuple[Range, ...], ...]:
+    days = (calendar.day_of_month, calendar.month, calendar.day_of_week, calendar.year)
+    return (calendar.minute, calendar.hour, *days)
+
+
+def _numbers(field: tuple[Range, ...]) -> JsonValue:
+    return [[part.start, part.end, part.step] for part in field]
 
 
 def _calendars(days: Iterable[date], times: Iterable[time]) -> Iterator[CalendarSpec]:

@@ -19,6 +19,7 @@ from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
 from activity_core.adapters.postgres.migrate import migrate
 from activity_core.adapters.postgres.pool import open_pool
 from activity_core.bootstrap.system import System
+from activity_core.core.definition_file.bundle import Bundle
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.embedded.ports import choose_ports
@@ -63,9 +64,14 @@ async def servers() -> AsyncIterator[Settings]:
 
 
 async def apply_definition(system: System) -> None:
-    """Register the one definition that all benchmarks use: an event in, a human task out."""
+    """Register the one definition of the benchmarks of events: one in, a human task out."""
+    await apply(system, parse_definitions(DEFINITION, file="bench.yaml"))
+
+
+async def apply(system: System, bundle: Bundle) -> None:
+    """Register definitions, as the API does."""
     registry = Registry(system.stores.registry, system.doorbell, system.clock, config={})
-    await registry.apply(parse_definitions(DEFINITION, file="bench.yaml"), "bench")
+    await registry.apply(bundle, "bench")
 
 
 def order(event_id: str) -> EventEnvelope:

@@ -1,6 +1,7 @@
 """The console's pages: with real data, escaped, loading nothing from elsewhere."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from html.parser import HTMLParser
@@ -10,9 +11,14 @@ import pytest
 from tests.unit.memory_system import DEFINITIONS, STRUCTURED, YAML, MemorySystem, event
 from tests.unit.test_api_events import problem
 
+from activity_core.adapters.memory.slot_ledger import MemorySlotLedger
 from activity_core.console.question import PAGE_SIZE
 from activity_core.console.routes import STATIC
+from activity_core.core.decision import Outcome
+from activity_core.core.schedule.gap import Gap
+from activity_core.core.schedule.settlement import SlotDecision, SlotRun
 from activity_core.ports.dead_letters import DeadLetter
+from activity_core.ports.slot_ledger import SettledSlots, SlotCursor
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -105,6 +111,30 @@ async def test_overview(system: MemorySystem) -> None:
     assert re.search(r'status=failed">2</a>', text)
     assert re.search(r'status=open">1</a>', text)
     assert re.search(r'<time datetime="([^"]+Z)" title="\1">\d{4}-\d\d-\d\d \d\d:\d\d:\d\d<', text)
+
+
+async def test_the_overview_tells_where_schedules_stand(system: MemorySystem) -> None:
+    now = system.clock.now()
+    ledger = MemorySlotLedger(system.state, recovery_rate=1)
+    due = SlotCursor("heartbeat", "p", now - timedelta(hours=1), now, now)
+    await ledger.plan([due])
+    system.clock.advance(timedelta(seconds=2.5))
+    text = await show(system, "/console")
+    assert "overdue by 2.5 s" in text
+    missed = [now - timedelta(seconds=10), now]
+    decisions = [SlotDecision(slot, Outcome.COMPRESSED, run_for=now) for slot in missed]
+    run = SlotRun(now, recovery=True, gap=Gap.of(missed))
+    later = replace(due, covered_until=now, next_slot=now + timedelta(seconds=10))
+    async with ledger.open_due(["heartbeat"], now) as opened:
+        settled = SettledSlots("heartbeat", 1, later, decisions, [run])
+        await opened.write([settled], system.clock.now())
+    text = await show(system, "/console")
+    assert "overdue" not in text
+    assert re.search(
+        r'<span class="state compressed">compressed</span></a>\s*<small>2.5 s late', text
+    )
+    chain = await show(system, f"/console/runs/{await run_id(system, 'heartbeat')}")
+    assert "2 missed slots from" in chain
 
 
 async def test_an_event_reads_as_a_chain(system: MemorySystem) -> None:

@@ -80,8 +80,9 @@ def apply(ctx: typer.Context, path: Source, *, as_json: AsJson = False) -> None:
         if not error.issues:
             raise
         raise InvalidDefinitionError(definition_files.located(bundle, error.issues)) from None
-    warnings = [Issue(**issue) for issue in answer["warnings"]]
-    _warn(definition_files.located(bundle, warnings))
+    warnings = definition_files.located(bundle, [Issue(**each) for each in answer["warnings"]])
+    answer["warnings"] = [asdict(issue) for issue in warnings]
+    _warn(warnings)
     if as_json:
         print_json(answer)
         return

@@ -86,12 +86,26 @@ def documented(
     model: type[Body], *examples: dict[str, Any], required: bool = True
 ) -> dict[str, Any]:
     """The request body for OpenAPI, which FastAPI cannot know."""
-    schema = model.model_json_schema()
+    whole = model.model_json_schema()
+    schema = _inlined(whole, whole.pop("$defs", {}))
     if examples:
         schema["examples"] = list(examples)
     return {
         "requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}
     }
+
+
+def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
+    """Without references, which would be looked up in OpenAPI's own place for schemas."""
+    match part:
+        case {"$ref": str(name), **rest}:
+            return _inlined(definitions[name.removeprefix("#/$defs/")], definitions) | rest
+        case dict():
+            return {key: _inlined(value, definitions) for key, value in part.items()}
+        case list():
+            return [_inlined(item, definitions) for item in part]
+        case _:
+            return part
 
 
 def _issue(model: type[Body], path: tuple[str | int, ...], kind: str, message: str) -> str:

@@ -330,3 +330,28 @@ async def test_a_list_that_is_behind_changes_nothing(settled: Scene) -> None:
     settled.scheduler.page = page  # type: ignore[method-assign]
     assert await settled.reconcile() == NOTHING
     assert (settled.scheduler.puts, set(settled.scheduler.wanted)) == (puts, {A, C})
+
+
+async def test_what_cannot_be_confirmed_is_left_to_the_next_time(settled: Scene) -> None:
+    del settled.scheduler.wanted[A]
+    find = settled.scheduler.find
+
+    async def silent(schedule_id: str) -> None:
+        raise UnavailableError("busy")
+
+    settled.scheduler.find = silent  # type: ignore[method-assign]
+    assert await settled.reconcile() == NOTHING
+    settled.scheduler.find = find  # type: ignore[method-assign]
+    assert await settled.reconcile() == Reconciliation(created=(A,), drifted=(A,))
+
+
+async def test_however_much_was_changed_all_of_it_is_undone(scene: Scene) -> None:
+    scene.scheduler = MemoryScheduler()
+    scene.reconciler = scene.new()
+    await scene.apply(*(every(f"d{hours}", hours) for hours in range(3, 103)))
+    await scene.reconcile()
+    wanted = dict(scene.scheduler.wanted)
+    assert len(wanted) == 102
+    scene.scheduler.wanted.clear()
+    assert len((await scene.reconciler.reconcile()).drifted) == 102
+    assert scene.scheduler.wanted == wanted

@@ -52,7 +52,11 @@ class Scheduler(Protocol):
         ...
 
     async def find(self, schedule_id: str) -> ExistingSchedule | None:
-        """One of them as it is now; None if it is not there."""
+        """One of them as it is now; None if it is not there.
+
+        Raises:
+            UnavailableError: no answer for now.
+        """
         ...
 
     async def put(self, wanted: WantedSchedule) -> None:

@@ -6,10 +6,12 @@ confirmed by asking for that very schedule.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
+from activity_core.core.errors import UnavailableError
 from activity_core.ports.scheduler import ExistingSchedule, Scheduler, WantedSchedule
 
 AT_ONCE = 32
@@ -55,15 +57,26 @@ class KnownSchedules:
         found: dict[str, ExistingSchedule | None] = dict(page.schedules)
         if not page.following:
             found.update(dict.fromkeys(self._unseen))
-        return await self._now(id_ for id_, listed in found.items() if listed != self._last(id_))
+        return await self._confirmed(
+            [id_ for id_, listed in found.items() if listed != self._last(id_)]
+        )
 
-    async def _now(self, schedule_ids: Iterable[str]) -> Found:
+    async def _confirmed(self, suspects: Sequence[str]) -> Found:
+        """As they are now; the rest is left to the next time if it seems that the list is behind.
+
+        So is a schedule about which Temporal is silent: after many were created it is that busy.
+        """
         now: dict[str, ExistingSchedule | None] = {}
 
         async def find(schedule_id: str) -> None:
-            now[schedule_id] = await self._scheduler.find(schedule_id)
+            with suppress(UnavailableError):
+                now[schedule_id] = await self._scheduler.find(schedule_id)
 
-        await _each(schedule_ids, find)
+        for start in range(0, len(suspects), AT_ONCE):
+            some = suspects[start : start + AT_ONCE]
+            await _each(some, find)
+            if not any(id_ in now and now[id_] != self._last(id_) for id_ in some):
+                break
         return now
 
     def _last(self, schedule_id: str) -> ExistingSchedule | None:

@@ -37,6 +37,9 @@ CATCHUP_WINDOW = timedelta(seconds=60)
 PAGE = 1_000
 """Schedules that Temporal lists at once, at most; it takes half a second for them."""
 
+ANSWERS_WITHIN = timedelta(seconds=1)
+"""A schedule is looked up by a query to its workflow, which waits behind many that are new."""
+
 _NOTE = "activity-core clock "
 _UNLIKE_ANY = ""
 _STARTS = (ScheduleActionStartWorkflow, ScheduleListActionStartWorkflow)
@@ -84,10 +87,11 @@ class TemporalScheduler:
         """One of them as it is now; None if it is not there.
 
         Raises:
-            UnavailableError: Temporal does not answer.
+            UnavailableError: Temporal does not answer, or not soon.
         """
         try:
-            described = await self._client.get_schedule_handle(schedule_id).describe()
+            handle = self._client.get_schedule_handle(schedule_id)
+            described = await handle.describe(rpc_timeout=ANSWERS_WITHIN)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None

@@ -1,7 +1,8 @@
 """The slot settler: whatever happened before, a look decides about every slot that is due, once."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import pytest
 from tests.core_stage import RECOVERY_RATE
@@ -367,15 +368,34 @@ async def test_a_displaced_run_is_cancelled_announced_and_told(
     assert stage.said(displaced.run_id) == ["run.failed"]
 
 
-async def test_nothing_is_settled_while_the_store_is_away(stage: SlotStage) -> None:
+async def test_nothing_is_settled_while_the_store_is_away(
+    stage: SlotStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await stage.publish(beat("b", EVERY_10_S))
     stage.wait(10)
 
     async def away(*_: object) -> None:
         raise UnavailableError("away")
 
-    due, stage.slots.due = stage.slots.due, away  # type: ignore[method-assign, assignment]
-    with pytest.raises(UnavailableError):
-        await stage.tick()
-    stage.slots.due = due  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.slots, "due", away)
+        with pytest.raises(UnavailableError):
+            await stage.tick()
     assert await stage.tick() == 1
+
+
+async def test_the_delay_is_known_although_the_store_was_long_in_answering(
+    stage: SlotStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.publish(beat("b", f"{EVERY_10_S}, misfire: {{policy: compress}}"))
+    due = stage.slots.due
+
+    async def slow(instant: datetime, limit: int) -> Mapping[str, datetime]:
+        if instant == at("12:00:10"):
+            stage.wait(30)
+        return await due(instant, limit)
+
+    monkeypatch.setattr(stage.slots, "due", slow)
+    stage.wait(10)
+    await stage.tick()
+    assert stage.outcomes("b") == ["3 compressed", "1 fired"]

@@ -66,11 +66,11 @@ class SlotSettler:
         """
         runs = 0
         while True:
-            at = self._instant(nominal)
-            due = await self._slots.due(at, BATCH)
+            due = await self._slots.due(self._instant(nominal), BATCH)
             if not due:
                 return runs
-            settled = await self._batch(due, at)
+            # The time anew: after an outage of the store, that answer was long in coming.
+            settled = await self._batch(due, self._instant(nominal))
             if not settled:  # others have them locked, and settle them
                 return runs
             runs += sum(len(item.runs) for item in settled)

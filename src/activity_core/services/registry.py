@@ -4,6 +4,7 @@ In: parsed definitions from the API. Out: new immutable versions and one new rev
 nothing; then a ring for the reconciler, which makes the schedules follow.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -67,7 +68,8 @@ class Registry:
             InvalidDefinitionError: with every issue found; nothing was applied.
         """
         async with self._store.edit(actor, self._clock.now()) as edit:
-            warnings = self._check(bundle, edit.current)
+            # Thousands of schedules take seconds; events go on meanwhile.
+            warnings = await asyncio.to_thread(self._check, bundle, edit.current)
             for connection in bundle.connections:
                 await edit.put_connection(connection)
             for calendar in bundle.calendars:

@@ -216,6 +216,15 @@ async def test_a_run_whose_start_is_put_off_keeps_none_from_its_turn(stores: Sto
     assert await first_of_queue(stores, AT + MINUTE) == [run_of(stores, AT)]
 
 
+async def test_runs_start_in_order_of_their_turns(stores: Stores):
+    await plan(stores)
+    await write(stores, replace(settled(fires(AT)), jitter=MINUTE))
+    await write(stores, settled(fires(AT - SECOND), recovery=True))
+    later = AT + MINUTE
+    assert await first_of_queue(stores, later) == [run_of(stores, AT - SECOND)]
+    assert await first_of_queue(stores, later) == [run_of(stores, AT)]
+
+
 async def first_of_queue(stores: Stores, at: datetime) -> list[str]:
     def alone(pending: Sequence[PendingRun]) -> list[Execution]:
         return compose(pending, is_fused=lambda _: False, max_runs=1)

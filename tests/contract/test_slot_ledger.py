@@ -224,7 +224,10 @@ async def test_what_was_audited_is_left_alone(stores: Stores):
     await stores.slots.mark_audited([AuditRange("b", AT - MINUTE, AT), half])
     rest = AuditRange("a", half.until, AT)
     assert await stores.slots.unaudited(9, before=AT) == [rest]
-    await stores.slots.mark_audited([half, AuditRange("gone", AT, AT)])
+    await stores.slots.mark_audited([half, replace(half, definition_id="b")])
+    await stores.slots.mark_audited([AuditRange("gone", AT, AT)])
+    beyond = AuditRange("a", AT - MINUTE, AT + MINUTE)  # of a cursor that was there before
+    await stores.slots.mark_audited([beyond])
     await stores.slots.mark_audited([])
     assert await stores.slots.unaudited(9, before=AT) == [rest]
 

@@ -3,6 +3,7 @@
 What was settled is written by `settled_slots`, in the transaction that locked the cursors.
 """
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -105,11 +106,16 @@ class PostgresSlotLedger:
         values = {"tenant": self._tenant, "definitions": definition_ids, "at": at}
         async with transaction(self._pool) as conn:
             rows = await (await conn.execute(queries.LOCK, values)).fetchall()
-            cursors = {row["definition_id"]: SlotCursor(**row) for row in rows}
-            values = {"tenant": self._tenant, "definitions": sorted(cursors)}
-            found = await conn.execute(queries.STATE, values)
-            due = [_opened(cursors, row) async for row in found]
-            due.sort(key=lambda opened: opened.cursor.definition_id)
+            cursors = sorted(
+                (SlotCursor(**row) for row in rows), key=lambda cursor: cursor.definition_id
+            )
+            values = {
+                "tenant": self._tenant,
+                "definitions": [cursor.definition_id for cursor in cursors],
+            }
+            open_runs = await conn.execute(queries.OPEN_RUNS, values)
+            held = await conn.execute(queries.HELD, values)
+            due = _opened(cursors, await open_runs.fetchall(), await held.fetchall())
             yield PostgresOpenCursors(conn, self._tenant, due, self._recovery_rate)
 
     async def overdue(self, at: datetime) -> bool:
@@ -170,6 +176,16 @@ class PostgresSlotLedger:
             await conn.execute(queries.UNEXPLAINED, values)
 
 
-def _opened(cursors: Mapping[str, SlotCursor], row: DictRow) -> OpenCursor:
-    held = [ids.slot_of_occurrence(key) for key in row["held"]]
-    return OpenCursor(cursors[row["definition_id"]], row["open_runs"], held)
+def _opened(
+    cursors: Sequence[SlotCursor], open_runs: Sequence[DictRow], held: Sequence[DictRow]
+) -> list[OpenCursor]:
+    runs: defaultdict[str, list[str]] = defaultdict(list)
+    for row in open_runs:
+        runs[row["definition_id"]].append(row["run_id"])
+    slots: defaultdict[str, list[datetime]] = defaultdict(list)
+    for row in held:
+        slots[row["definition_id"]].append(ids.slot_of_occurrence(row["input_key"]))
+    return [
+        OpenCursor(cursor, runs[cursor.definition_id], slots[cursor.definition_id])
+        for cursor in cursors
+    ]

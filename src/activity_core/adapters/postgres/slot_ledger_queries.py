@@ -21,7 +21,7 @@ _NO_RUN_IS_OPEN = """
 not exists (
     select from runs r
     where r.tenant = c.tenant and r.definition_id = c.definition_id
-        and r.status in ('pending', 'running') and r.trigger = 'schedule')
+        and r.finished_at is null and r.trigger = 'schedule')
 """
 _GOES_ON = f"""
 select c.definition_id, c.covered_until, c.next_slot
@@ -53,19 +53,22 @@ where tenant = %(tenant)s and definition_id = any(%(definitions)s::text[])
         and {_NO_RUN_IS_OPEN})
 for update skip locked
 """  # noqa: S608 - constant parts
-# A statement of its own, so that it sees what the last holder of the locks did.
-STATE = """
-select c.definition_id,
-    array(
-        select r.run_id from runs r
-        where r.tenant = %(tenant)s and r.definition_id = c.definition_id
-            and r.status in ('pending', 'running') and r.trigger = 'schedule'
-        order by r.scheduled_for) as open_runs,
-    array(
-        select d.input_key from decisions d
-        where d.tenant = %(tenant)s and d.definition_id = c.definition_id and d.outcome = 'held'
-        order by d.input_key) as held
+# Statements of their own, so that they see what the last holder of the locks did.
+OPEN_RUNS = """
+select r.definition_id, r.run_id
 from unnest(%(definitions)s::text[]) as c (definition_id)
+cross join lateral (
+    select o.definition_id, o.run_id, o.scheduled_for from runs o
+    where o.tenant = %(tenant)s and o.definition_id = c.definition_id
+        and o.finished_at is null and o.trigger = 'schedule'
+    offset 0
+) r
+order by r.scheduled_for
+"""
+HELD = """
+select definition_id, input_key from decisions
+where tenant = %(tenant)s and definition_id = any(%(definitions)s::text[]) and outcome = 'held'
+order by input_key
 """
 TAKEN = """
 select run_id from runs where tenant = %(tenant)s and run_id = any(%(runs)s::text[])

@@ -58,8 +58,9 @@ alter table runs
         (trigger in ('schedule', 'backfill')) = (scheduled_for is not null)),
     add constraint runs_gap_is_of_slots check (gap is null or scheduled_for is not null);
 create index runs_open_of_slots on runs (tenant, definition_id)
-    where status in ('pending', 'running') and trigger = 'schedule';
+    where finished_at is null and trigger = 'schedule';
 comment on column runs.gap is 'The missed slots that the run makes up for at once.';
+comment on index runs_open_of_slots is 'By finished_at: asked by status, a planner that saw the table empty prefers runs_open, and reads all of it.';
 comment on constraint runs_trigger_is_known on runs is 'What can make a run happen.';
 comment on constraint runs_slot_has_its_time on runs is 'Slots, and only slots, have a nominal time.';
 comment on constraint runs_gap_is_of_slots on runs is 'Only slots can be missed.';

@@ -8,12 +8,10 @@ two workers at once, it decides once: cursors are locked, decided slots are cove
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.announcing import run_lost
 from activity_core.core.run.run import RunFailure, RunStatus
-from activity_core.core.schedule.expected import expected_slots
 from activity_core.core.schedule.plan import plan_of
 from activity_core.core.schedule.settle import settle
 from activity_core.core.schedule.settlement import (
@@ -25,13 +23,12 @@ from activity_core.core.schedule.settlement import (
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.slot_ledger import OpenCursor, SettledSlots, SlotCursor, SlotLedger
+from activity_core.services.due_slots import MOST_SLOTS, asked_for, following, slots_due
 from activity_core.services.metrics import SLOTS
 from activity_core.services.slot_history import SlotHistories, SlotHistory
 
 BATCH = 500
 """Definitions that are settled in one transaction."""
-MOST_SLOTS = 10_000
-"""Slots that are decided in one transaction, and of one definition at once."""
 SKEW = timedelta(seconds=5)
 """How far Temporal's clock may be ahead of ours and is still believed."""
 
@@ -84,8 +81,8 @@ class SlotSettler:
     async def _batch(self, due: Mapping[str, datetime], at: datetime) -> Sequence[SettledSlots]:
         histories = await self._histories.since(due)
         async with self._slots.open_due(list(due), at) as opened:
-            expected = _expected(opened.due, histories, at)
-            taken = await opened.taken(_asked_for(opened.due, expected))
+            expected = slots_due(opened.due, histories, at)
+            taken = await opened.taken(asked_for(opened.due, expected))
             settled = [
                 self._settled(cursor, histories.get(id_), expected[id_], taken.get(id_, {}), at)
                 for cursor in opened.due
@@ -113,7 +110,7 @@ class SlotSettler:
             SlotPolicy(trigger.misfire, trigger.overlap, history.idle),
             SlotState(opened.open_runs, opened.held, taken),
             at,
-            later=_following(history, covered, at, trigger.misfire.most_runs) if more else 0,
+            later=following(history, covered, at, trigger.misfire.most_runs) if more else 0,
         )
         return SettledSlots(
             definition_id,
@@ -143,44 +140,6 @@ class SlotSettler:
             )
             for run in opened.open_runs
         }
-
-
-def _expected(
-    due: Sequence[OpenCursor], histories: Mapping[str, SlotHistory], at: datetime
-) -> dict[str, list[ExpectedSlot]]:
-    """As many definitions as fit into one transaction; the others are still due afterwards."""
-    expected: dict[str, list[ExpectedSlot]] = {}
-    left = MOST_SLOTS
-    for opened in due:
-        if left <= 0:
-            break
-        id_, history = opened.cursor.definition_id, histories.get(opened.cursor.definition_id)
-        found = (
-            expected_slots(history.reigns, opened.cursor.covered_until, at) if history else iter(())
-        )
-        expected[id_] = list(islice(found, MOST_SLOTS))
-        left -= len(expected[id_])
-    return expected
-
-
-def _asked_for(
-    due: Sequence[OpenCursor], expected: Mapping[str, Sequence[ExpectedSlot]]
-) -> Mapping[str, Sequence[datetime]]:
-    """All slots that may get a run now; a backfill may have given them one."""
-    asked = {
-        opened.cursor.definition_id: [
-            *opened.held,
-            *(slot.at for slot in expected.get(opened.cursor.definition_id, ())),
-        ]
-        for opened in due
-    }
-    return {definition_id: slots for definition_id, slots in asked.items() if slots}
-
-
-def _following(history: SlotHistory, after: datetime, at: datetime, enough: int) -> int:
-    """How many slots that may run follow, counted no further than it matters."""
-    rest = (slot for slot in expected_slots(history.reigns, after, at) if not slot.blocked)
-    return sum(1 for _ in islice(rest, enough))
 
 
 def _cursor(

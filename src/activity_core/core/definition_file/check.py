@@ -27,7 +27,7 @@ Issues = Iterator[tuple[Path, str]]
 SOURCE_VARIABLES = RESERVED_NAMES - {"context"}
 """What templates and params of sources see."""
 
-_ALWAYS_BOUND = frozenset({"slot", "event_id", "run_id"})
+_ALWAYS_BOUND = frozenset({"slot", "gap_start", "gap_end", "event_id", "run_id"})
 _MEMBERS_OF_RUN = frozenset({"id", "definition_id"})
 _MEMBER = re.compile(r"(?<![\w.\]])(context|config|run)\.([A-Za-z_]\w*)")
 

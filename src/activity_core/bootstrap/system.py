@@ -64,7 +64,7 @@ class System:
         self.pool = pool
         self.doorbell = doorbell
         self.clock = SystemClock()
-        self.stores = Stores.over(pool, settings.tenant)
+        self.stores = Stores.over(pool, settings.tenant, recovery_rate=settings.recovery_rate)
         self.housekeeping = PostgresHousekeeping(pool)
         nats_url = required(settings.nats_url, "ACTIVITY_CORE_NATS_URL", "nats://127.0.0.1:4222")
         self.nats = NatsConnection(NatsSettings(nats_url, settings.nats_credentials))

@@ -71,7 +71,12 @@ def test_what_a_run_of_slots_is_because_of() -> None:
     slot = {"scheduled_for": "2026-01-01T12:00:00Z"}
     gap = {"start": "2026-01-01T10:00:00Z", "end": "2026-01-01T12:00:00Z", "count": 3, "slots": []}
     told = "because of 3 missed slots, 2026-01-01T10:00:00Z to 2026-01-01T12:00:00Z"
-    assert told in lines(run_tree(run(gap=gap, **slot)))
+    decisions = [{"outcome": "compressed", "reason": "one run for 3 slots"}] * 3
+    shown = lines(run_tree(run(gap=gap, decisions=decisions, **slot)))
+    assert told in shown
+    assert [line for line in shown if line.startswith("decision")] == [
+        "decision compressed one run for 3 slots 3 times"
+    ]
     told = "because of a backfill of the slot 2026-01-01T12:00:00Z"
     assert told in lines(run_tree(run(trigger="backfill", **slot)))
 

@@ -4,6 +4,7 @@ In: the JSON of `GET /v1/events/…`, `/v1/runs/…` and their explanations. Out
 (event → decisions → runs → context → rules → tasks → events out).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -72,8 +73,10 @@ def _add_run(parent: Tree, run: Row) -> Tree:
     tree = parent.add(_line(f"run {run['run_id']}", of, run["status"]))
     tree.add(_cause(run))
     tree.add(_times(run))
-    for decision in run["decisions"]:
-        tree.add(_line("decision", decision["outcome"], decision["reason"]))
+    alike = Counter((decision["outcome"], decision["reason"]) for decision in run["decisions"])
+    for (outcome, reason), number in alike.items():
+        times = Text(f"{number} times", "dim") if number > 1 else ""
+        tree.add(_line("decision", outcome, reason, times))
     if run["failure"]:
         failure = run["failure"]
         tree.add(_words("red", "failed: ", failure["code"], ": ", failure["message"]))

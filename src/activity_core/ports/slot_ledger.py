@@ -90,9 +90,12 @@ class OpenCursors(Protocol):
         """Decisions, pending runs and cursors, set-based.
 
         A run that is no recovery may start at its slot + its delay by `jitter`; recovery runs get
-        their turn one after the other, oldest slot first, at the ledger's recovery rate. A
-        decision whose slot is decided already changes nothing, unless it was held. Displaced runs are
+        their turn one after the other, oldest slot first, at the ledger's recovery rate. A decision
+        whose slot is decided already changes nothing, unless it was held. Displaced runs are
         closed as cancelled, with their open tasks, and their workflows are told.
+
+        Raises:
+            UnavailableError: a backfill made one of the runs meanwhile; settle anew.
         """
         ...
 

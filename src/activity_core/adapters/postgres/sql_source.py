@@ -106,7 +106,7 @@ async def _read_only(link: psycopg.AsyncConnection[Mapping[str, object]]) -> Non
 
 
 def _values(config: SqlSourceConfig, variables: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    """What `:name` can stand for: slot, gap_start, gap_end, event_id, run_id and the evaluated params."""
+    """What `:name` can stand for: slot, gap_start, gap_end, event_id, run_id and the params."""
     event, run = variables.get("event"), variables.get("run")
     names = frozenset(variables)
     return {

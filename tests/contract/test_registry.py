@@ -164,6 +164,22 @@ async def test_history_begins_with_what_was_in_force(stores: Stores):
     assert await stores.registry.history({}) == {}
 
 
+async def test_history_says_whose_pause_it_is_although_a_version_was_published_meanwhile(
+    stores: Stores,
+):
+    await stores.publish(definition())
+    async with stores.registry.edit("bob", AT + SECOND) as edit:
+        await edit.log([LogLine(ID, Change.PAUSED, 1, True, False, "too loud")])
+    async with stores.registry.edit("cyd", AT + 2 * SECOND) as edit:
+        await edit.publish(definition(title="Second"), 2)
+        await edit.log([LogLine(ID, Change.PUBLISHED, 2, paused=True, retired=False)])
+    async with stores.registry.edit("cyd", AT + 3 * SECOND) as edit:
+        await edit.log([LogLine(ID, Change.RESUMED, 2, False, False, "repaired")])
+    edited = HistoryLine(AT + 2 * SECOND, 2, True, False, "too loud", "bob")
+    resumed = HistoryLine(AT + 3 * SECOND, 2, False, False, "repaired", "cyd")
+    assert await stores.registry.history({ID: AT + 2 * SECOND}) == {ID: [edited, resumed]}
+
+
 async def test_history_knows_what_is_retired(stores: Stores):
     await stores.publish(definition())
     async with stores.registry.edit("ann", AT + SECOND) as edit:

@@ -80,7 +80,10 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """What was in force of a definition from `at` on, until its next line."""
+    """What was in force of a definition from `at` on, until its next line.
+
+    `reason` and `actor` are those of its change; while it is paused, those of the pause.
+    """
 
     at: datetime
     version: int

@@ -11,6 +11,7 @@ from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import NotFoundError, RejectedError
 from activity_core.ports.registry import (
+    Change,
     HistoryLine,
     LogLine,
     RegistryEdit,
@@ -85,6 +86,12 @@ class MemoryRegistryEdit:
         return revision
 
 
+def _history_line(row: LogRow, pause: LogRow | None) -> HistoryLine:
+    line = row.line
+    why = pause if pause and line.paused and not line.retired else row
+    return HistoryLine(row.at, line.version, line.paused, line.retired, why.line.reason, why.actor)
+
+
 class MemoryRegistryStore:
     """See `ports.registry.RegistryStore`."""
 
@@ -118,6 +125,7 @@ class MemoryRegistryStore:
     async def history(self, since: Mapping[str, datetime]) -> Mapping[str, Sequence[HistoryLine]]:
         """See `RegistryStore.history`."""
         found: dict[str, list[HistoryLine]] = {}
+        pauses: dict[str, LogRow] = {}
         for row in self._state.tables.registry_log.values():  # in order of revision
             line = row.line
             instant = since.get(line.definition_id)
@@ -125,8 +133,10 @@ class MemoryRegistryStore:
                 continue
             if row.at <= instant:
                 found[line.definition_id] = []
+            if line.change is Change.PAUSED:
+                pauses[line.definition_id] = row
             found.setdefault(line.definition_id, []).append(
-                HistoryLine(row.at, line.version, line.paused, line.retired, line.reason, row.actor)
+                _history_line(row, pauses.get(line.definition_id))
             )
         return found
 

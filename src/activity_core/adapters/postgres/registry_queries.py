@@ -25,14 +25,22 @@ from unnest(%(definitions)s::text[], %(versions)s::int[]) as w (definition_id, v
 join activity_definitions d on d.tenant = %(tenant)s and d.definition_id = w.definition_id
     and d.version = w.version
 """
+# A new version of what is paused is a line of its own; whose pause it is stays what it was.
 HISTORY = """
-select l.definition_id, l.at, l.version, l.paused, l.retired, l.reason, l.actor
+select l.definition_id, l.at, l.version, l.paused, l.retired,
+    coalesce(p.reason, l.reason) as reason, coalesce(p.actor, l.actor) as actor
 from unnest(%(definitions)s::text[], %(instants)s::timestamptz[]) as s (definition_id, instant)
 join registry_log l on l.tenant = %(tenant)s and l.definition_id = s.definition_id
     and l.revision >= coalesce((
         select f.revision from registry_log f
         where f.tenant = %(tenant)s and f.definition_id = s.definition_id and f.at <= s.instant
         order by f.revision desc limit 1), 0)
+left join lateral (
+    select f.reason, f.actor from registry_log f
+    where l.paused and not l.retired and f.tenant = l.tenant
+        and f.definition_id = l.definition_id and f.revision <= l.revision and f.change = 'paused'
+    order by f.revision desc limit 1
+) p on true
 order by l.definition_id, l.revision
 """
 CALENDARS = "select document from calendars where tenant = %(tenant)s order by calendar_id"

@@ -6,6 +6,9 @@ import pytest
 from tests.faults.installation import Installation, installation
 from tests.outside import Outside, Reply, outside_world
 
+RECOVERY_RATE = 4
+"""Runs a second that make up for missed slots; few, so that it shows."""
+
 DEFINITIONS = """
 kind: connection
 id: world
@@ -49,6 +52,7 @@ def world() -> Iterator[Outside]:
 async def running(
     tmp_path_factory: pytest.TempPathFactory, world: Outside
 ) -> AsyncIterator[Installation]:
-    async with installation(tmp_path_factory.mktemp("faults")) as found:
+    home = tmp_path_factory.mktemp("faults")
+    async with installation(home, ACTIVITY_CORE_RECOVERY_RATE=str(RECOVERY_RATE)) as found:
         await found.api.apply(DEFINITIONS.format(url=world.url))
         yield found

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
-from tests.core_stage import RECOVERY_RATE
 from tests.slot_stage import SlotStage, at, beat, between
 
 from activity_core.core import ids
@@ -15,7 +14,8 @@ from activity_core.core.run.run import RunStatus
 from activity_core.core.schedule import jitter
 from activity_core.ports.doorbell import Topic
 from activity_core.ports.run_queue import SignalKind
-from activity_core.services.slot_settler import BATCH, MOST_SLOTS, SKEW
+from activity_core.services.due_slots import MOST_SLOTS
+from activity_core.services.slot_settler import BATCH, SKEW
 
 NOON = at("12:00:00")
 EVERY_10_S = "interval: {every: 10s}"
@@ -117,34 +117,6 @@ async def test_a_single_slot_that_is_a_little_late_is_late_and_no_recovery(
     [decision] = stage.assert_covered("b", [at("13:00:00")]).values()
     assert (decision.outcome, decision.reason) == (Outcome.LATE, "late by 30.0 s")
     assert len(await stage.start()) == 1  # at once: it need not wait for a turn
-
-
-async def test_recovery_runs_have_their_turns_over_all_definitions_oldest_slot_first(
-    stage: SlotStage,
-) -> None:
-    catch_up = "misfire: {policy: catch_up, max_runs: 3}"
-    await stage.publish(
-        beat("a", f"interval: {{every: 10s}}, {catch_up}"),
-        beat("b", f"interval: {{every: 10s, offset: 5s}}, {catch_up}"),
-    )
-    stage.wait(300)
-    await stage.tick()
-    recovered = sorted(stage.slots_run("a")[:-1] + stage.slots_run("b")[:-1])
-    assert len(recovered) == 6
-    started: list[str] = []
-    for _ in range(40):
-        now = await stage.start()
-        started += now
-        recovery = [run for run in now if _slot_of(stage, run) in recovered]
-        assert len(recovery) <= 1
-        stage.wait(1 / RECOVERY_RATE / 2)
-    slots = [_slot_of(stage, run) for run in started]
-    assert [slot for slot in slots if slot in recovered] == recovered
-    assert len(started) == 8
-
-
-def _slot_of(stage: SlotStage, run_id: str) -> object:
-    return stage.run(run_id).occurrence.scheduled_for
 
 
 async def test_jitter_puts_the_start_off_by_what_is_foretold(stage: SlotStage) -> None:

@@ -18,6 +18,10 @@ id: by-event
 trigger: {event: {type: a.b}}
 rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
 ---
+id: by-clock
+trigger: {interval: {every: 1d}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+---
 id: disabled
 enabled: false
 trigger: {manual: }
@@ -52,6 +56,14 @@ async def test_once_per_request(scene: Scene):
     decision = next(iter(scene.system.state.tables.decisions.values()))
     assert (str(decision.outcome), decision.reason) == ("fired", "requested by bob")
     assert scene.system.doorbell.rings[Topic.STARTER]
+
+
+async def test_a_schedule_need_not_be_awaited(scene: Scene):
+    submission = await scene.manual.fire("by-clock", "now", {}, "bob")
+    run = scene.system.state.tables.runs[submission.run_id]
+    assert (run.occurrence.key, run.occurrence.scheduled_for) == ("m.now", None)
+    with pytest.raises(BadInputError, match="does not fit"):
+        await scene.manual.fire("by-clock", "other", {"n": 1}, "bob")
 
 
 @pytest.mark.parametrize("data", [{}, {"n": "one"}])

@@ -166,7 +166,7 @@ def trigger(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run it now; it needs a manual trigger."""
+    """Run it now; it needs a manual trigger or a schedule, whose slots come all the same."""
     body: dict[str, Any] = {"input": json_object(input_, "--input")}
     if request_id is not None:
         body["request_id"] = request_id

@@ -16,9 +16,12 @@ from activity_core.ports.registry import RegistryEntry, RegistryStore
 from activity_core.ports.run_queue import ManualRequest, RunQueue, Submission
 from activity_core.services.registry import entry_of
 
+_NO_INPUT = {"type": "object", "maxProperties": 0}
+"""Of schedules: their rules cannot ask for an input."""
+
 
 class ManualTrigger:
-    """Fires definitions that have a manual trigger."""
+    """Fires definitions that have a manual trigger, or a schedule that somebody cannot await."""
 
     def __init__(
         self, registry: RegistryStore, queue: RunQueue, doorbell: Doorbell, clock: Clock
@@ -35,7 +38,8 @@ class ManualTrigger:
 
         Raises:
             NotFoundError: no such definition.
-            ConflictError: it is paused, disabled, retired, or has no manual trigger.
+            ConflictError: it is paused, disabled, retired, or has neither a manual trigger nor
+                a schedule.
             BadInputError: the input does not fit its schema, or the request id is no id.
         """
         snapshot = await self._registry.snapshot()
@@ -64,7 +68,8 @@ def _refuse_unless_ready(entry: RegistryEntry) -> None:
         raise ConflictError("it is paused", subject=subject, hint="resume it first")
     if not entry.definition.enabled:
         raise ConflictError("it says enabled: false", subject=subject, hint="change its file")
-    if entry.definition.trigger.manual is None:
+    trigger = entry.definition.trigger
+    if trigger.manual is None and not trigger.slot_triggers:
         raise ConflictError(
             "it has no manual trigger", subject=subject, hint="add `manual:` to its triggers"
         )
@@ -72,7 +77,8 @@ def _refuse_unless_ready(entry: RegistryEntry) -> None:
 
 def _check_input(entry: RegistryEntry, data: Mapping[str, JsonValue]) -> None:
     manual = entry.definition.trigger.manual
-    problems = mismatches(manual.input, dict(data), "input") if manual and manual.input else []
+    schema = manual.input if manual else _NO_INPUT
+    problems = mismatches(schema, dict(data), "input") if schema else []
     if problems:
         raise BadInputError(
             "the input does not fit the trigger's schema: " + "; ".join(problems),

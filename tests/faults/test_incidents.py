@@ -108,9 +108,9 @@ async def test_an_edited_schedule_goes_on_and_fires_no_past_slot(running: Instal
     before, after = Beat("edited", 2), Beat("edited", 3)
     await publish(running, by_id(before))
     try:
-        await covered(running, by_id(before), until=now() + timedelta(seconds=3))
+        await covered(running, by_id(before), until=now() + timedelta(seconds=2))
         await publish(running, by_id(after))
-        found = (await covered(running, by_id(after), until=now() + timedelta(seconds=6)))["edited"]
+        found = (await covered(running, by_id(after), until=now() + timedelta(seconds=4)))["edited"]
         async with running.connection() as connection:
             row = await connection.execute(
                 "select max(at) as at from registry_log where definition_id = 'edited'"

@@ -24,7 +24,7 @@ from tests.faults.beats import (
     retire,
 )
 from tests.faults.conftest import RECOVERY_RATE
-from tests.faults.installation import AGENTS, Installation
+from tests.faults.installation import Installation
 from tests.faults.slots import Ledger, broken_promises, ledger, unaccounted
 from tests.invariants import Connection
 
@@ -41,6 +41,7 @@ BEATS = by_id(
     Beat("takes-over", 2, overlap="cancel_other", waits=True),
     Beat("takes-over-at-once", 2, overlap="terminate_other", policy="compress", waits=True),
 )
+SLOT_AGENTS = ("starter", "worker", "reconciler", "auditor")
 SHORT, LONG = 10.0, 60.0
 UNDER_WAY = timedelta(seconds=2)
 """What was begun may still be decided so long after something was taken away."""
@@ -138,11 +139,11 @@ async def test_all_workers_are_away_for_several_periods(running: Installation) -
     await worker_away(running, SHORT)
 
 
-async def test_everything_of_ours_is_killed_again_and_again(running: Installation) -> None:
+async def test_all_that_slots_need_is_killed_again_and_again(running: Installation) -> None:
     for _ in range(2):
-        for agent in AGENTS:
+        for agent in SLOT_AGENTS:
             await running.kill(agent)
-        for agent in AGENTS:
+        for agent in SLOT_AGENTS:
             await running.start(agent)
         await eventually(partial(_decided_since, running, now()), "somebody decides again")
     assert_accounts(await covered(running, BEATS), BEATS)

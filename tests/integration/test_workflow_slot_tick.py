@@ -70,9 +70,9 @@ async def test_a_tick_is_one_local_activity_in_one_workflow_task(
 
 async def test_an_outage_of_ours_is_outlived_by_timers(client: Client, queue: str) -> None:
     away = ApplicationError("away", type="unavailable")
-    settler = ScriptedSettler(errors=[away] * 6)
+    settler = ScriptedSettler(errors=[away] * 5)
     kinds = await play(client, queue, settler)
-    assert len(settler.asked) == 7
+    assert len(settler.asked) == 6
     assert "TIMER_FIRED" in kinds
     assert "WORKFLOW_TASK_TIMED_OUT" not in kinds
     assert "WORKFLOW_TASK_FAILED" not in kinds

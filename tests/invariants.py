@@ -156,7 +156,6 @@ VIOLATIONS = {
     "end of a task is not announced exactly once": """
         select t.task_id as subject from tasks t join runs r using (tenant, run_id)
         where t.finished_at is not null and r.attempt = 1
-            and not (t.status = 'cancelled' and r.status = 'cancelled')
             and 1 <> (select count(*) from outbox o
                 where o.key = t.run_id and o.subject = t.task_id and o.type in (
                     'activity-core.task.completed.v1', 'activity-core.task.failed.v1',

@@ -25,11 +25,8 @@ from tests.contract.stores import (
     LEASE,
     SECOND,
     Stores,
-    announcement,
     definition,
     event,
-    record,
-    spec,
 )
 
 from activity_core.core import ids
@@ -37,14 +34,12 @@ from activity_core.core.decision import Outcome
 from activity_core.core.errors import RejectedError, UnavailableError
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.composition import compose
-from activity_core.core.run.run import ClaimedRun, Execution, PendingRun, RunStatus
-from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
+from activity_core.core.run.run import ClaimedRun, Execution, PendingRun
 from activity_core.core.schedule import jitter
 from activity_core.core.schedule.gap import Gap
-from activity_core.core.schedule.settlement import Displacement, SlotDecision, SlotRun
+from activity_core.core.schedule.settlement import SlotDecision, SlotRun
 from activity_core.ports.backfills import BackfillOrder, BackfillRequest
 from activity_core.ports.reading import Query
-from activity_core.ports.run_queue import Signal, SignalKind
 from activity_core.ports.slot_ledger import SettledSlots
 
 KEY = ids.occurrence_of_slot(AT)
@@ -267,68 +262,6 @@ async def test_slots_that_are_due_now_do_not_wait_for_recovery(stores: Stores):
     await write(stores, replace(item, runs=[SlotRun(AT - SECOND, recovery=True), SlotRun(AT)]))
     [[first, second]] = await starts(stores, AT)
     assert {first, second} == {run_of(stores, AT - SECOND), run_of(stores, AT)}
-
-
-async def displace(stores: Stores, kind: Displacement, runs: Sequence[str]) -> None:
-    told = {run: announcement(f"end of {run}", run) for run in runs}
-    await write(stores, replace(settled(fires(AT)), displaces=kind, displaced=told))
-
-
-@pytest.mark.parametrize("kind", list(Displacement))
-async def test_a_displaced_run_is_cancelled_with_its_tasks_and_its_workflow_told(
-    stores: Stores, kind: Displacement
-):
-    await plan(stores)
-    [run_id] = await fire(stores, AT - MINUTE)
-    [execution] = await stores.compose()
-    tasks = [NewTask(spec(run_id, name), TaskStatus.READY) for name in ("open", "done")]
-    async with stores.run_ledger.open(execution.execution_id, AT) as opened:
-        await opened.record([record(opened.runs[0], RunStatus.RUNNING, tasks=tasks)], AT)
-    open_, done = (task.spec.task_id for task in tasks)
-    result = TaskResult(TaskStatus.COMPLETED, "done")
-    await stores.task_ledger.finish(done, result, AT, [])
-    await stores.run_queue.drop_signals(
-        [s.position for s in await stores.run_queue.take_signals(9)]
-    )
-    await displace(stores, kind, [run_id])
-    run = await stores.reading.run(run_id)
-    assert (run["status"], run["finished_at"], run["failure"]) == ("cancelled", KEY, None)
-    assert (await stores.task_ledger.get(done)).result == result
-    cancelled = await stores.task_ledger.get(open_)
-    assert cancelled.status is TaskStatus.CANCELLED
-    assert cancelled.result == TaskResult(TaskStatus.CANCELLED, "cancelled")
-    assert await stores.outgoing() == [f"end of {run_id}"]
-    [signal] = await stores.run_queue.take_signals(9)
-    assert signal == Signal(signal.position, execution.workflow_id, SignalKind(kind))
-    assert await starts(stores, AT) == [[run_of(stores, AT)]]
-
-
-async def test_a_displaced_run_that_never_started_just_ends(stores: Stores):
-    await plan(stores)
-    [run_id] = await fire(stores, AT - MINUTE)
-    await displace(stores, Displacement.CANCEL, [run_id])
-    assert (await stores.reading.run(run_id))["status"] == "cancelled"
-    assert await stores.run_queue.take_signals(9) == []
-    assert await starts(stores, AT) == [[run_of(stores, AT)]]
-
-
-async def test_a_workflow_that_carries_out_other_runs_goes_on(stores: Stores):
-    await plan(stores)
-    first, second = await fire(stores, AT - MINUTE, AT - SECOND)
-    [execution] = await stores.compose(together=True)
-    await displace(stores, Displacement.TERMINATE, [first])
-    assert await stores.run_queue.take_signals(9) == []
-    async with stores.run_ledger.open(execution.execution_id, AT) as opened:
-        assert [run.run_id for run in opened.runs] == [second]
-
-
-async def test_a_run_that_ended_meanwhile_is_not_displaced(stores: Stores):
-    await plan(stores)
-    [run_id] = await fire(stores, AT - MINUTE)
-    assert await stores.run_ledger.close(run_id, RunStatus.COMPLETED, None, AT, [])
-    await displace(stores, Displacement.CANCEL, [run_id])
-    assert (await stores.reading.run(run_id))["status"] == "completed"
-    assert await stores.outgoing() == []
 
 
 async def test_without_displacement_open_runs_go_on(stores: Stores):

@@ -1,21 +1,24 @@
 """The slot settler: whatever happened before, a look decides about every slot that is due, once."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
 from tests.slot_stage import SlotStage, at, beat, between
 
+from activity_core.adapters.memory.slot_ledger import MemoryOpenCursors
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
-from activity_core.core.errors import UnavailableError
-from activity_core.core.run.run import RunStatus
+from activity_core.core.errors import ConflictError, UnavailableError
+from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.schedule import jitter
 from activity_core.ports.doorbell import Topic
 from activity_core.ports.run_queue import SignalKind
 from activity_core.services.due_slots import MOST_SLOTS
 from activity_core.services.slot_settler import BATCH, SKEW
+from activity_core.services.task_inbox import Completion, TaskInbox
 
 NOON = at("12:00:00")
 EVERY_10_S = "interval: {every: 10s}"
@@ -338,6 +341,78 @@ async def test_a_displaced_run_is_cancelled_announced_and_told(
     [signal] = await stage.queue.take_signals(10)
     assert (signal.workflow_id, signal.kind) == (first.workflow_id, kind)
     assert stage.said(displaced.run_id) == ["run.failed"]
+
+
+def waits(id_: str, trigger: str) -> str:
+    """Its runs wait for two people."""
+    task = "{id: %s, human: {title: T, wait: true}}"
+    return beat(id_, trigger).replace("{id: t, human: {title: T}}", f"{task % 't'}, {task % 'u'}")
+
+
+async def test_open_tasks_of_a_displaced_run_are_announced_as_cancelled(stage: SlotStage) -> None:
+    await stage.publish(waits("b", f"{EVERY_10_S}, overlap: cancel_other"))
+    await stage.tick_for(10)
+    [run_id] = await stage.start()
+    tasks = stage.tasks_of(run_id)
+    completion = Completion("ok", None, "", "ann")
+    inbox = TaskInbox(stage.tasks, stage.doorbell, stage.clock, deployment="test")
+    await inbox.complete(tasks["t"].task.task_id, completion)
+    rings = stage.doorbell.rings[Topic.RELAY]
+    stage.wait(10)
+    await stage.tick()
+    created = ["run.started", "task.created", "task.created"]
+    assert stage.said(run_id) == [*created, "task.completed", "task.cancelled", "run.failed"]
+    assert stage.doorbell.rings[Topic.RELAY] == rings + 1
+    with pytest.raises(ConflictError):
+        await inbox.complete(tasks["u"].task.task_id, completion)
+    assert len(stage.said(run_id)) == 6
+    told = await stage.tasks.get(tasks["u"].task.task_id)
+    assert told.result is not None
+    assert told.result.comment.startswith("its run ended: a later slot took its place")
+    [cancelled] = [
+        json.loads(row.body)["data"]
+        for row in stage.state.tables.outbox.values()
+        if row.subject == told.task_id and "cancelled" in row.type
+    ]
+    assert (cancelled["status"], cancelled["outcome"]) == ("cancelled", "cancelled")
+    assert cancelled["comment"] == told.result.comment
+
+
+async def test_the_attempt_of_a_displaced_run_is_announced(stage: SlotStage) -> None:
+    await stage.publish(waits("b", f"{EVERY_10_S}, overlap: cancel_other"))
+    await stage.tick_for(10)
+    [run_id] = await stage.start()
+    why = RunFailure("workflow_terminated", "")
+    await stage.ledger.close(run_id, RunStatus.FAILED, why, stage.clock.now(), [])
+    await stage.queue.retry(run_id, stage.clock.now())
+    stage.wait(10)
+    await stage.tick()
+    task_id = stage.tasks_of(run_id)["t"].task.task_id
+    expected = {
+        ids.announcement_id("activity-core.task.cancelled.v1", task_id, 2),
+        ids.announcement_id("activity-core.run.failed.v1", run_id, 2),
+    }
+    assert expected <= stage.state.tables.outbox.keys()
+    [ended] = [row for row in stage.state.tables.outbox.values() if row.type.endswith("failed.v1")]
+    assert json.loads(ended.body)["data"]["attempt"] == 2
+
+
+async def test_nobody_locks_runs_that_stay(
+    stage: SlotStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def locked(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(MemoryOpenCursors, "open_work", locked)
+    await stage.publish(
+        beat("all", f"{EVERY_10_S}, overlap: allow_all"),
+        beat("first", f"{EVERY_10_S}, overlap: cancel_other"),
+    )
+    await stage.tick_for(10)
+    await stage.registry.pause("first", "ann")
+    await stage.tick_for(10)
+    assert len(stage.runs("all")) == 2
+    assert len(stage.runs("first")) == 1
 
 
 async def test_nothing_is_settled_while_the_store_is_away(

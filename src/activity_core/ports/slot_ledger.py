@@ -12,6 +12,7 @@ from typing import Protocol
 
 from activity_core.core.decision import Outcome
 from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.displaced import OpenWork
 from activity_core.core.schedule.settlement import Displacement, SlotDecision, SlotRun
 
 
@@ -50,7 +51,8 @@ class SettledSlots:
         cursor: where it stands afterwards; None: it has no schedule any more, forget it.
         version: the one that its runs are pinned to.
         jitter: the longest delay of its starts; see `schedule.jitter`.
-        displaced: what is announced about each displaced open run, by run id.
+        displaced: by run id, what is announced about each displaced run and its tasks; only runs
+            that `OpenCursors.open_work` answered in the same transaction.
     """
 
     definition_id: str
@@ -60,7 +62,7 @@ class SettledSlots:
     runs: Sequence[SlotRun] = ()
     jitter: timedelta = timedelta()
     displaces: Displacement | None = None
-    displaced: Mapping[str, Announcement] = field(default_factory=dict)
+    displaced: Mapping[str, Sequence[Announcement]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,14 @@ class OpenCursors(Protocol):
         self, slots: Mapping[str, Sequence[datetime]]
     ) -> Mapping[str, Mapping[datetime, str]]:
         """By definition id, those of its slots that have a run already → its id."""
+        ...
+
+    async def open_work(self, run_ids: Sequence[str]) -> Sequence[OpenWork]:
+        """Those of the runs that are still open, in order of ids, with their open tasks.
+
+        Runs and tasks stay locked: whoever ends one of them at that moment either was first, and
+        it is not in the answer, or finds what `write` made of it.
+        """
         ...
 
     async def write(self, settled: Sequence[SettledSlots], at: datetime) -> None:

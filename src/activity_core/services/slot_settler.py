@@ -5,24 +5,25 @@ one decision per slot, the runs that follow, and how far its slots are covered. 
 two workers at once, it decides once: cursors are locked, decided slots are covered.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.announcing import run_lost
-from activity_core.core.run.run import RunFailure, RunStatus
+from activity_core.core.run.displaced import displaced
 from activity_core.core.schedule.plan import plan_of
 from activity_core.core.schedule.settle import settle
-from activity_core.core.schedule.settlement import (
-    ExpectedSlot,
-    Settlement,
-    SlotPolicy,
-    SlotState,
-)
+from activity_core.core.schedule.settlement import ExpectedSlot, SlotPolicy, SlotState
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
-from activity_core.ports.slot_ledger import OpenCursor, SettledSlots, SlotCursor, SlotLedger
+from activity_core.ports.slot_ledger import (
+    OpenCursor,
+    OpenCursors,
+    SettledSlots,
+    SlotCursor,
+    SlotLedger,
+)
 from activity_core.services.due_slots import MOST_SLOTS, asked_for, following, slots_due
 from activity_core.services.metrics import SLOTS
 from activity_core.services.slot_history import SlotHistories, SlotHistory
@@ -31,8 +32,6 @@ BATCH = 500
 """Definitions that are settled in one transaction."""
 SKEW = timedelta(seconds=5)
 """How far Temporal's clock may be ahead of ours and is still believed."""
-
-_DISPLACED = RunFailure("displaced", "a later slot took its place, as its overlap policy says")
 
 
 class SlotSettler:
@@ -73,6 +72,8 @@ class SlotSettler:
             runs += sum(len(item.runs) for item in settled)
             _count(settled)
             self._doorbell.ring(Topic.STARTER)
+            if any(item.displaced for item in settled):
+                self._doorbell.ring(Topic.RELAY)
 
     def _instant(self, nominal: datetime | None) -> datetime:
         now = self._clock.now()
@@ -84,62 +85,64 @@ class SlotSettler:
             expected = slots_due(opened.due, histories, at)
             taken = await opened.taken(asked_for(opened.due, expected))
             settled = [
-                self._settled(cursor, histories.get(id_), expected[id_], taken.get(id_, {}), at)
+                _settled(cursor, histories.get(id_), expected[id_], taken.get(id_, {}), at)
                 for cursor in opened.due
                 if (id_ := cursor.cursor.definition_id) in expected
             ]
+            settled = await self._announced(opened, settled, at)
             await opened.write(settled, at)
         return settled
 
-    def _settled(
-        self,
-        opened: OpenCursor,
-        history: SlotHistory | None,
-        slots: Sequence[ExpectedSlot],
-        taken: Mapping[datetime, str],
-        at: datetime,
-    ) -> SettledSlots:
-        definition_id = opened.cursor.definition_id
-        if history is None:  # it was never published; nothing can be expected of it
-            return SettledSlots(definition_id, 1, cursor=None)
-        more = len(slots) == MOST_SLOTS
-        covered = slots[-1].at if more else max(at, opened.cursor.covered_until)
-        trigger = history.definition.trigger
-        found = settle(
-            slots,
-            SlotPolicy(trigger.misfire, trigger.overlap, history.idle),
-            SlotState(opened.open_runs, opened.held, taken),
-            at,
-            later=following(history, covered, at, trigger.misfire.most_runs) if more else 0,
-        )
-        return SettledSlots(
-            definition_id,
-            history.version,
-            _cursor(opened.cursor, history, covered, more=more),
-            found.decisions,
-            found.runs,
-            history.spec.jitter if history.spec else timedelta(),
-            found.displaces,
-            self._displaced(opened, found, at),
-        )
-
-    def _displaced(
-        self, opened: OpenCursor, found: Settlement, at: datetime
-    ) -> Mapping[str, Announcement]:
-        if found.displaces is None:
-            return {}
-        return {
-            run: run_lost(
-                run,
-                opened.cursor.definition_id,
-                _DISPLACED,
-                status=RunStatus.CANCELLED,
-                attempt=1,
-                deployment=self._deployment,
-                at=at,
+    async def _announced(
+        self, opened: OpenCursors, settled: list[SettledSlots], at: datetime
+    ) -> list[SettledSlots]:
+        """With what is said about the open runs that some of them displace."""
+        displacing = {item.definition_id for item in settled if item.displaces}
+        runs = [
+            run
+            for each in opened.due
+            if each.cursor.definition_id in displacing
+            for run in each.open_runs
+        ]
+        if not runs:
+            return settled
+        told: defaultdict[str, dict[str, Sequence[Announcement]]] = defaultdict(dict)
+        for work in await opened.open_work(runs):
+            told[work.definition_id][work.run_id] = displaced(
+                work, deployment=self._deployment, at=at
             )
-            for run in opened.open_runs
-        }
+        return [replace(item, displaced=told[item.definition_id]) for item in settled]
+
+
+def _settled(
+    opened: OpenCursor,
+    history: SlotHistory | None,
+    slots: Sequence[ExpectedSlot],
+    taken: Mapping[datetime, str],
+    at: datetime,
+) -> SettledSlots:
+    definition_id = opened.cursor.definition_id
+    if history is None:  # it was never published; nothing can be expected of it
+        return SettledSlots(definition_id, 1, cursor=None)
+    more = len(slots) == MOST_SLOTS
+    covered = slots[-1].at if more else max(at, opened.cursor.covered_until)
+    trigger = history.definition.trigger
+    found = settle(
+        slots,
+        SlotPolicy(trigger.misfire, trigger.overlap, history.idle),
+        SlotState(opened.open_runs, opened.held, taken),
+        at,
+        later=following(history, covered, at, trigger.misfire.most_runs) if more else 0,
+    )
+    return SettledSlots(
+        definition_id,
+        history.version,
+        _cursor(opened.cursor, history, covered, more=more),
+        found.decisions,
+        found.runs,
+        history.spec.jitter if history.spec else timedelta(),
+        found.displaces,
+    )
 
 
 def _cursor(

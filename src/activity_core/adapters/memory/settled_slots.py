@@ -6,18 +6,15 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from activity_core.adapters.memory.decisions import decide, enqueue, new_run
-from activity_core.adapters.memory.outbox import announce
+from activity_core.adapters.memory.displacing import displace
 from activity_core.adapters.memory.rows import DecisionRow, RunRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import UnavailableError
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
-from activity_core.core.run.run import OPEN, RunStatus
-from activity_core.core.run.task import FINAL, TaskResult, TaskStatus
 from activity_core.core.schedule import jitter
 from activity_core.core.schedule.settlement import SlotDecision, SlotRun
-from activity_core.ports.run_queue import Signal, SignalKind
 from activity_core.ports.slot_ledger import SettledSlots
 
 _WITHOUT_RUN = frozenset({Outcome.SKIPPED, Outcome.FAILED, Outcome.HELD})
@@ -41,7 +38,7 @@ def write_settled(
                 enqueue(state, tables, run, start_at=_start(item, each.slot))
         for decision in item.decisions:
             decide(tables, _row(state, item, decision, at))
-        _displace(state, tables, item, at)
+        displace(state, tables, item, at)
         _move(tables, item)
     for _, run in sorted(recovery, key=itemgetter(0)):
         start = max(tables.recovery_pace.get(state.tenant, at), at)
@@ -83,32 +80,6 @@ def _row(state: State, item: SettledSlots, decision: SlotDecision, at: datetime)
         decided_at=at,
         run_id=None if decision.outcome in _WITHOUT_RUN else run_id,
     )
-
-
-def _displace(state: State, tables: Tables, item: SettledSlots, at: datetime) -> None:
-    if item.displaces is None:
-        return
-    for run_id, announcement in item.displaced.items():
-        run = tables.runs[run_id]
-        if run.status not in OPEN:
-            continue
-        tables.runs[run_id] = replace(run, status=RunStatus.CANCELLED, finished_at=at)
-        _cancel_tasks(tables, run_id, at)
-        announce(state, tables, [announcement], at)
-        sharing = [each for each in tables.runs.values() if each.execution_id == run.execution_id]
-        if run.execution_id is not None and len(sharing) == 1:
-            position = state.next_position()
-            workflow_id = tables.executions[run.execution_id].workflow_id
-            kind = SignalKind(item.displaces.value)
-            tables.pending_signals[position] = Signal(position, workflow_id, kind)
-
-
-def _cancel_tasks(tables: Tables, run_id: str, at: datetime) -> None:
-    result = TaskResult(TaskStatus.CANCELLED, TaskStatus.CANCELLED)
-    for task_id, row in tables.tasks.items():
-        if row.task.run_id == run_id and row.task.status not in FINAL:
-            task = replace(row.task, status=result.status, result=result)
-            tables.tasks[task_id] = replace(row, task=task, finished_at=at)
 
 
 def _move(tables: Tables, item: SettledSlots) -> None:

@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from activity_core.adapters.memory.decisions import decide
+from activity_core.adapters.memory.displacing import open_work
 from activity_core.adapters.memory.rows import CursorRow, DecisionRow, RunRow
 from activity_core.adapters.memory.settled_slots import write_settled
 from activity_core.adapters.memory.state import Draft, State, Tables
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.rules.occurrence import TriggerKind
+from activity_core.core.run.displaced import OpenWork
 from activity_core.core.run.run import OPEN
 from activity_core.ports.slot_ledger import (
     AuditRange,
@@ -48,6 +50,10 @@ class MemoryOpenCursors:
                 if run_id in runs:
                     found.setdefault(definition_id, {})[slot] = run_id
         return found
+
+    async def open_work(self, run_ids: Sequence[str]) -> Sequence[OpenWork]:
+        """See `OpenCursors.open_work`; every other writer waits from now on."""
+        return open_work(await self._draft.tables(), run_ids)
 
     async def write(self, settled: Sequence[SettledSlots], at: datetime) -> None:
         """See `OpenCursors.write`."""

@@ -1,26 +1,38 @@
-"""Runs whose place a later slot takes: closed with their tasks, their workflows told to end."""
+"""Runs whose place a later slot takes: closed with their tasks, their workflows told to end.
 
-from collections.abc import Mapping
+They are locked first, so that whoever settles knows what there is to announce.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from activity_core.adapters.postgres import task_rows
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.displaced import DISPLACED_TASK, OpenWork
+from activity_core.core.run.task import TaskInstance
 from activity_core.core.schedule.settlement import Displacement
 
+_LOCK = """
+select run_id, definition_id, attempt from runs
+where tenant = %(tenant)s and run_id = any(%(runs)s::text[]) and status in ('pending', 'running')
+order by run_id for no key update
+"""
+# A statement of its own, so that it sees what the last holder of the locks did.
+_LOCK_TASKS = f"""
+select {task_rows.COLUMNS} from tasks t join runs r using (tenant, run_id)
+where t.tenant = %(tenant)s and t.run_id = any(%(runs)s::text[]) and t.finished_at is null
+order by t.task_id for no key update of t
+"""  # noqa: S608 - constant parts
 _CLOSE = """
-with displaced as materialized (
-    select run_id from runs
-    where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
-        and status in ('pending', 'running')
-    order by run_id for no key update
-)
-update runs r set status = 'cancelled', finished_at = %(at)s
-from displaced d where r.tenant = %(tenant)s and r.run_id = d.run_id
-returning r.run_id
+update runs set status = 'cancelled', finished_at = %(at)s
+where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
 """
 _CANCEL_TASKS = """
-update tasks set status = 'cancelled', outcome = 'cancelled', finished_at = %(at)s
+update tasks set status = %(status)s, outcome = %(outcome)s, comment = %(comment)s,
+    finished_at = %(at)s
 where tenant = %(tenant)s and run_id = any(%(runs)s::text[]) and finished_at is null
 """
 # A workflow that carries out other runs as well goes on; it finds this one closed.
@@ -38,20 +50,39 @@ order by r.run_id
 """
 
 
+async def lock_open_work(
+    conn: Connection, tenant: str, run_ids: Sequence[str]
+) -> Sequence[OpenWork]:
+    """See `OpenCursors.open_work`; one round trip."""
+    values = {"tenant": tenant, "runs": list(run_ids)}
+    runs = await conn.execute(_LOCK, values)
+    found = await conn.execute(_LOCK_TASKS, values)
+    tasks: defaultdict[str, list[TaskInstance]] = defaultdict(list)
+    async for row in found:
+        tasks[row["run_id"]].append(task_rows.instance(row))
+    return [OpenWork(**row, tasks=tasks[row["run_id"]]) async for row in runs]
+
+
 async def displace(
     conn: Connection,
     tenant: str,
     displacement: Displacement,
-    told: Mapping[str, Announcement],
+    told: Mapping[str, Sequence[Announcement]],
     at: datetime,
 ) -> None:
-    """Cancel those of the runs that are still open, and announce it; one round trip."""
+    """Cancel these runs, which the caller has locked, with what is open of them; announce it."""
     if not told:
         return
-    values = {"tenant": tenant, "at": at, "runs": list(told), "kind": displacement.value}
-    closed = [row["run_id"] async for row in await conn.execute(_CLOSE, values)]
-    if closed:
-        values |= {"runs": closed}
-        await conn.execute(_CANCEL_TASKS, values)
-        await conn.execute(_SIGNAL, values)
-        await post(conn, tenant, [told[run_id] for run_id in closed], at)
+    values = {
+        "tenant": tenant,
+        "at": at,
+        "runs": list(told),
+        "kind": displacement.value,
+        "status": DISPLACED_TASK.status.value,
+        "outcome": DISPLACED_TASK.outcome,
+        "comment": DISPLACED_TASK.comment,
+    }
+    await conn.execute(_CLOSE, values)
+    await conn.execute(_CANCEL_TASKS, values)
+    await conn.execute(_SIGNAL, values)
+    await post(conn, tenant, [each for news in told.values() for each in news], at)

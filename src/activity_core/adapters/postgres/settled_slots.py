@@ -1,7 +1,8 @@
 """What became of due slots, as rows, in the transaction that locked their cursors.
 
 Runs go first, because decisions name them; after that nobody waits for an answer: the statements
-travel with the commit. Locks are taken in the order cursors, runs (by id), recovery pace, outbox.
+travel with the commit. Locks are taken in the order cursors, displaced runs (by id), their tasks,
+recovery pace, outbox.
 """
 
 from collections.abc import Sequence

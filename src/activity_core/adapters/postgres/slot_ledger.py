@@ -11,11 +11,13 @@ from datetime import datetime
 from psycopg.rows import DictRow
 
 from activity_core.adapters.postgres import slot_ledger_queries as queries
+from activity_core.adapters.postgres.displacing import lock_open_work
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.settled_slots import write_settled
 from activity_core.adapters.postgres.storable import prose
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
+from activity_core.core.run.displaced import OpenWork
 from activity_core.ports.slot_ledger import (
     AuditRange,
     OpenCursor,
@@ -54,6 +56,10 @@ class PostgresOpenCursors:
             definition_id, slot = runs[row["run_id"]]
             found.setdefault(definition_id, {})[slot] = row["run_id"]
         return found
+
+    async def open_work(self, run_ids: Sequence[str]) -> Sequence[OpenWork]:
+        """See `OpenCursors.open_work`; one round trip."""
+        return await lock_open_work(self._conn, self._tenant, run_ids)
 
     async def write(self, settled: Sequence[SettledSlots], at: datetime) -> None:
         """See `OpenCursors.write`."""

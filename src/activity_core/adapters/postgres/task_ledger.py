@@ -6,22 +6,17 @@ from datetime import datetime
 
 from psycopg.rows import DictRow
 
+from activity_core.adapters.postgres import task_rows
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core.errors import NotFoundError
-from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.task_ledger import TaskState
 
-_COLUMNS = """
-t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.spec_id, t.item, t.kind, t.title,
-t.status, t.inputs, t.needs, t.assignee, t.groups, t.due_at, t.wait, t.outcome, t.outputs, t.error,
-t.comment, t.completed_by, r.traceparent, r.causation_depth
-"""
 _GET = f"""
-select {_COLUMNS} from tasks t join runs r using (tenant, run_id)
+select {task_rows.COLUMNS} from tasks t join runs r using (tenant, run_id)
 where t.tenant = %(tenant)s and t.task_id = %(task)s
 """  # noqa: S608 - constant parts
 # Unconditional, so that an attempt that waited for the task's end sees that end.
@@ -34,7 +29,7 @@ update tasks t set
         else t.attempts end
 from runs r
 where t.tenant = %(tenant)s and t.task_id = %(task)s and r.tenant = t.tenant and r.run_id = t.run_id
-returning {_COLUMNS}
+returning {task_rows.COLUMNS}
 """  # noqa: S608 - constant parts
 _LOCK_RUN = """
 select r.status from runs r
@@ -83,7 +78,7 @@ class PostgresTaskLedger:
         values = {"tenant": self._tenant, "task": prose(task_id), "attempt": attempt, "at": at}
         async with connection(self._pool) as conn:
             row = await (await conn.execute(_BEGIN, values)).fetchone()
-        return _instance(row, task_id)
+        return _found(row, task_id)
 
     async def finish(
         self,
@@ -130,41 +125,10 @@ class PostgresTaskLedger:
     async def _stored(self, conn: Connection, task_id: str) -> TaskInstance:
         values = {"tenant": self._tenant, "task": prose(task_id)}
         row = await (await conn.execute(_GET, values)).fetchone()
-        return _instance(row, task_id)
+        return _found(row, task_id)
 
 
-def _instance(row: DictRow | None, task_id: str) -> TaskInstance:
+def _found(row: DictRow | None, task_id: str) -> TaskInstance:
     if row is None:
         raise NotFoundError("no such task", subject=f"task {task_id}")
-    status = TaskStatus(row["status"])
-    result = None
-    if status in FINAL:
-        result = TaskResult(
-            status=status,
-            outcome=row["outcome"],
-            outputs=row["outputs"],
-            error=row["error"],
-            comment=row["comment"],
-            by=row["completed_by"],
-        )
-    return TaskInstance(
-        task_id=row["task_id"],
-        run_id=row["run_id"],
-        definition_id=row["definition_id"],
-        version=row["version"],
-        rule=row["rule"],
-        spec_id=row["spec_id"],
-        item=row["item"],
-        kind=TaskKind(row["kind"]),
-        title=row["title"],
-        status=status,
-        inputs=row["inputs"],
-        needs=row["needs"],
-        assignee=row["assignee"],
-        groups=row["groups"],
-        due_at=row["due_at"],
-        wait=row["wait"],
-        result=result,
-        traceparent=row["traceparent"],
-        causation_depth=row["causation_depth"],
-    )
+    return task_rows.instance(row)

@@ -1,0 +1,55 @@
+"""Runs whose place a later slot takes, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from activity_core.adapters.memory.outbox import announce
+from activity_core.adapters.memory.state import State, Tables
+from activity_core.core.run.displaced import DISPLACED_TASK, OpenWork
+from activity_core.core.run.run import OPEN, RunStatus
+from activity_core.core.run.task import FINAL, TaskInstance
+from activity_core.ports.run_queue import Signal, SignalKind
+from activity_core.ports.slot_ledger import SettledSlots
+
+
+def open_work(tables: Tables, run_ids: Sequence[str]) -> Sequence[OpenWork]:
+    """See `OpenCursors.open_work`."""
+    runs = [tables.runs[run_id] for run_id in sorted(run_ids)]
+    return [
+        OpenWork(run.run_id, run.definition_id, run.attempt, _open_tasks(tables, run.run_id))
+        for run in runs
+        if run.status in OPEN
+    ]
+
+
+def displace(state: State, tables: Tables, item: SettledSlots, at: datetime) -> None:
+    """Cancel the displaced runs with what is open of them; announce it, tell their workflows."""
+    if item.displaces is None:
+        return
+    for run_id, announcements in item.displaced.items():
+        run = tables.runs[run_id]
+        tables.runs[run_id] = replace(run, status=RunStatus.CANCELLED, finished_at=at)
+        _cancel_tasks(tables, run_id, at)
+        announce(state, tables, announcements, at)
+        sharing = [each for each in tables.runs.values() if each.execution_id == run.execution_id]
+        if run.execution_id is not None and len(sharing) == 1:
+            position = state.next_position()
+            workflow_id = tables.executions[run.execution_id].workflow_id
+            kind = SignalKind(item.displaces.value)
+            tables.pending_signals[position] = Signal(position, workflow_id, kind)
+
+
+def _cancel_tasks(tables: Tables, run_id: str, at: datetime) -> None:
+    for task in _open_tasks(tables, run_id):
+        row = tables.tasks[task.task_id]
+        ended = replace(task, status=DISPLACED_TASK.status, result=DISPLACED_TASK)
+        tables.tasks[task.task_id] = replace(row, task=ended, finished_at=at)
+
+
+def _open_tasks(tables: Tables, run_id: str) -> list[TaskInstance]:
+    return [
+        row.task
+        for _, row in sorted(tables.tasks.items())
+        if row.task.run_id == run_id and row.task.status not in FINAL
+    ]

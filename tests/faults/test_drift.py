@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from temporalio.client import Client
 from tests.api import eventually
 from tests.faults.beats import Beat, assert_accounts, by_id, covered, now, publish, retire
@@ -13,6 +14,7 @@ RUNG_FOR_WITHIN = timedelta(seconds=8)
 """Without a tick: overdue after 5 s, looked for each second."""
 
 
+@pytest.mark.long
 async def test_drift_is_reported_and_left_and_no_slot_is_lost(running: Installation) -> None:
     usual = running.env
     running.env = {**usual, "ACTIVITY_CORE_SCHEDULE_DRIFT": "report"}

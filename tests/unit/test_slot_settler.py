@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,6 +15,7 @@ from activity_core.core.errors import ConflictError, UnavailableError
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.schedule import jitter
 from activity_core.ports.doorbell import Topic
+from activity_core.ports.registry import HistoryLine
 from activity_core.ports.run_queue import SignalKind
 from activity_core.services.due_slots import MOST_SLOTS
 from activity_core.services.slot_settler import BATCH, SKEW
@@ -61,6 +62,23 @@ async def test_settlers_side_by_side_decide_once(stage: SlotStage) -> None:
     assert sum(await asyncio.gather(*(settler.settle() for settler in settlers))) == 60
     for number in range(20):
         stage.assert_covered(f"b{number}", between(NOON, stage.clock.now(), 10))
+
+
+async def test_many_ticks_at_once_read_what_is_due_once(
+    stage: SlotStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.publish(beat("b", EVERY_10_S))
+    stage.wait(10)
+    settler, read, asked = stage.settler, stage.store.history, 0
+
+    async def counted(since: Mapping[str, datetime]) -> Mapping[str, Sequence[HistoryLine]]:
+        nonlocal asked
+        asked += 1
+        return await read(since)
+
+    monkeypatch.setattr(stage.store, "history", counted)
+    assert sum(await asyncio.gather(*(settler.settle() for _ in range(5)))) == 1
+    assert asked == 1
 
 
 async def test_more_definitions_than_fit_into_one_transaction(stage: SlotStage) -> None:

@@ -5,6 +5,7 @@ one decision per slot, the runs that follow, and how far its slots are covered. 
 two workers at once, it decides once: cursors are locked, decided slots are covered.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -51,6 +52,9 @@ class SlotSettler:
         self._clock = clock
         self._doorbell = doorbell
         self._deployment = deployment
+        # A herd's schedules tick one after the other: whoever comes during the work would read and
+        # compile all that is due as well, and find nothing left of it.
+        self._settling = asyncio.Lock()
 
     async def settle(self, nominal: datetime | None = None) -> int:
         """Settle all that is due; how many runs follow.
@@ -60,6 +64,10 @@ class SlotSettler:
         Raises:
             UnavailableError: the store cannot be reached; some definitions may be settled.
         """
+        async with self._settling:
+            return await self._settle(nominal)
+
+    async def _settle(self, nominal: datetime | None) -> int:
         runs = 0
         while True:
             due = await self._slots.due(self._instant(nominal), BATCH)

@@ -81,7 +81,7 @@ class Stores:
         retired: bool = False,
         at: datetime = AT,
     ) -> int:
-        async with self.registry.edit("ann", at) as edit:
+        async with self.registry.edit("ann", lambda: at) as edit:
             for each in definitions:
                 await edit.publish(each, version)
             return await edit.log(

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 from tests.contract.stores import AT, ID, SECOND, BoomError, Stores, definition
 
+from activity_core.adapters.memory.clock import ManualClock
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.errors import NotFoundError, RejectedError
 from activity_core.ports.registry import Change, HistoryLine, LogLine, RegistryEntry
+from activity_core.ports.slot_ledger import SlotCursor
 
 BILLING = Connection.model_validate({"id": "billing", "sql": {"url": "env:BILLING_URL"}})
 HOLIDAYS = Calendar.model_validate({"id": "holidays", "title": "Days off", "days": ["2026-12-24"]})
@@ -40,7 +42,7 @@ async def test_old_revisions_can_be_read_again(stores: Stores):
     await stores.publish(definition())
     await stores.publish(definition(title="Second"), version=2, at=AT + SECOND)
     await stores.publish(definition("other"))
-    async with stores.registry.edit("bob", AT + SECOND) as edit:
+    async with stores.registry.edit("bob", lambda: AT + SECOND) as edit:
         line = LogLine(ID, Change.RETIRED, 2, paused=True, retired=True, reason="too loud")
         assert await edit.log([line]) == 4
     first = await stores.registry.snapshot(1)
@@ -81,7 +83,7 @@ async def test_no_such_version(stores: Stores, id_: str, version: int):
 
 async def test_only_what_was_published_can_be_in_force(stores: Stores):
     async def log() -> None:
-        async with stores.registry.edit("ann", AT) as edit:
+        async with stores.registry.edit("ann", lambda: AT) as edit:
             line = LogLine(ID, Change.PUBLISHED, 1, paused=False, retired=False)
             await edit.log([line])
 
@@ -92,7 +94,7 @@ async def test_only_what_was_published_can_be_in_force(stores: Stores):
 
 async def test_an_exception_changes_nothing(stores: Stores):
     async def fail() -> None:
-        async with stores.registry.edit("ann", AT) as edit:
+        async with stores.registry.edit("ann", lambda: AT) as edit:
             await edit.publish(definition(), 1)
             await edit.put_connection(BILLING)
             await edit.put_calendar(HOLIDAYS)
@@ -110,7 +112,7 @@ async def test_an_exception_changes_nothing(stores: Stores):
 async def test_the_newest_connection_counts_at_every_revision(stores: Stores):
     await stores.publish(definition())
     for connection in (BILLING, MOVED):
-        async with stores.registry.edit("ann", AT) as edit:
+        async with stores.registry.edit("ann", lambda: AT) as edit:
             await edit.put_connection(connection)
             await edit.log([])
     assert await stores.registry.revision() == 3
@@ -121,7 +123,7 @@ async def test_the_newest_connection_counts_at_every_revision(stores: Stores):
 async def test_the_newest_calendar_counts_at_every_revision(stores: Stores):
     await stores.publish(definition())
     for calendar in (HOLIDAYS, MORE):
-        async with stores.registry.edit("ann", AT) as edit:
+        async with stores.registry.edit("ann", lambda: AT) as edit:
             await edit.put_calendar(calendar)
             await edit.log([])
     assert (await stores.registry.snapshot()).calendars == {"holidays": MORE}
@@ -143,7 +145,7 @@ async def test_several_versions_at_once(stores: Stores):
 async def test_history_begins_with_what_was_in_force(stores: Stores):
     await stores.publish(definition(), definition("other"))
     await stores.publish(definition(title="Second"), version=2, at=AT + 2 * SECOND)
-    async with stores.registry.edit("bob", AT + 4 * SECOND) as edit:
+    async with stores.registry.edit("bob", lambda: AT + 4 * SECOND) as edit:
         line = LogLine(ID, Change.PAUSED, 2, paused=True, retired=False, reason="too loud")
         await edit.log([line])
     first = HistoryLine(AT, 1, paused=False, retired=False, actor="ann")
@@ -168,12 +170,12 @@ async def test_history_says_whose_pause_it_is_although_a_version_was_published_m
     stores: Stores,
 ):
     await stores.publish(definition())
-    async with stores.registry.edit("bob", AT + SECOND) as edit:
+    async with stores.registry.edit("bob", lambda: AT + SECOND) as edit:
         await edit.log([LogLine(ID, Change.PAUSED, 1, True, False, "too loud")])
-    async with stores.registry.edit("cyd", AT + 2 * SECOND) as edit:
+    async with stores.registry.edit("cyd", lambda: AT + 2 * SECOND) as edit:
         await edit.publish(definition(title="Second"), 2)
         await edit.log([LogLine(ID, Change.PUBLISHED, 2, paused=True, retired=False)])
-    async with stores.registry.edit("cyd", AT + 3 * SECOND) as edit:
+    async with stores.registry.edit("cyd", lambda: AT + 3 * SECOND) as edit:
         await edit.log([LogLine(ID, Change.RESUMED, 2, False, False, "repaired")])
     edited = HistoryLine(AT + 2 * SECOND, 2, True, False, "too loud", "bob")
     resumed = HistoryLine(AT + 3 * SECOND, 2, False, False, "repaired", "cyd")
@@ -182,7 +184,7 @@ async def test_history_says_whose_pause_it_is_although_a_version_was_published_m
 
 async def test_history_knows_what_is_retired(stores: Stores):
     await stores.publish(definition())
-    async with stores.registry.edit("ann", AT + SECOND) as edit:
+    async with stores.registry.edit("ann", lambda: AT + SECOND) as edit:
         await edit.log([LogLine(ID, Change.RETIRED, 1, paused=False, retired=True)])
     [line] = (await stores.registry.history({ID: AT + SECOND}))[ID]
     assert line.retired
@@ -190,22 +192,45 @@ async def test_history_knows_what_is_retired(stores: Stores):
 
 async def test_an_editor_sees_what_is_in_force(stores: Stores):
     await stores.publish(definition())
-    async with stores.registry.edit("ann", AT) as edit:
+    async with stores.registry.edit("ann", lambda: AT) as edit:
         assert edit.current == await stores.registry.snapshot()
 
 
 async def test_looking_without_changing_leaves_the_revision(stores: Stores):
     await stores.publish(definition())
-    async with stores.registry.edit("ann", AT):
+    async with stores.registry.edit("ann", lambda: AT):
         pass
     assert await stores.registry.revision() == 1
+
+
+async def test_a_change_is_in_force_when_it_is_written_not_when_it_was_begun(stores: Stores):
+    clock = ManualClock(AT)
+    async with stores.registry.edit("ann", clock.now) as edit:
+        await edit.publish(definition(), 1)
+        clock.advance(SECOND)
+        await edit.log([LogLine(ID, Change.PUBLISHED, 1, paused=False, retired=False)])
+        clock.advance(SECOND)
+        await edit.account_for_slots([ID])
+    [line] = (await stores.registry.history({ID: AT + 9 * SECOND}))[ID]
+    assert line.at == AT + SECOND
+    assert await stores.slots.cursors() == {ID: SlotCursor(ID, "", AT + SECOND, None, None)}
+
+
+async def test_what_is_accounted_for_already_stays_as_it_is(stores: Stores):
+    known = SlotCursor(ID, "a plan", AT, AT + SECOND, AT + 2 * SECOND)
+    await stores.slots.plan([known])
+    async with stores.registry.edit("ann", lambda: AT + 5 * SECOND) as edit:
+        await edit.publish(definition(), 1)
+        await edit.log([LogLine(ID, Change.PUBLISHED, 1, paused=False, retired=False)])
+        await edit.account_for_slots([ID])
+    assert await stores.slots.cursors() == {ID: known}
 
 
 async def test_editors_wait_for_each_other(stores: Stores):
     await stores.publish(definition())
 
     async def publish_next(title: str) -> int:
-        async with stores.registry.edit(title, AT) as edit:
+        async with stores.registry.edit(title, lambda: AT) as edit:
             version = edit.current.entries[ID].version + 1
             await edit.publish(definition(title=title), version)
             line = LogLine(ID, Change.PUBLISHED, version, paused=False, retired=False)

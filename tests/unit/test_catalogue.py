@@ -35,7 +35,7 @@ class SlowRegistry(MemoryRegistryStore):
 
 async def _published(*definition_ids: str) -> MemoryRegistryStore:
     registry = MemoryRegistryStore(State())
-    async with registry.edit("ann", AT) as edit:
+    async with registry.edit("ann", lambda: AT) as edit:
         for definition_id in definition_ids:
             await edit.publish(definition(definition_id), 1)
         lines = [
@@ -109,7 +109,7 @@ async def test_calendars_are_the_same_object_until_the_registry_changes():
     await catalogue.refresh()
     assert catalogue.calendars is before
     holidays = Calendar.model_validate({"id": "holidays", "days": ["2026-12-24"]})
-    async with registry.edit("ann", AT) as edit:
+    async with registry.edit("ann", lambda: AT) as edit:
         await edit.put_calendar(holidays)
         await edit.log([])
     assert catalogue.calendars is before

@@ -237,6 +237,22 @@ async def test_what_is_retired_has_its_slots_until_then_and_none_afterwards(
     stage.assert_covered("b", [*between(NOON, at("12:00:35"), 10), back + timedelta(seconds=5)])
 
 
+@pytest.mark.parametrize("change", ["pause", "retire", "edit"])
+async def test_no_slot_is_lost_between_publishing_and_planning(
+    stage: SlotStage, change: str
+) -> None:
+    await stage.apply(beat("b", EVERY_10_S))
+    stage.wait(65)
+    if change == "edit":
+        await stage.apply(beat("b", "interval: {every: 7s}"))
+    else:
+        await getattr(stage.registry, change)("b", "ann")
+    await stage.reconciler.reconcile()
+    stage.wait(1)
+    await stage.tick()
+    assert list(stage.decided("b")) == between(NOON, at("12:01:05"), 10)
+
+
 async def test_a_definition_that_loses_its_schedule_is_forgotten(stage: SlotStage) -> None:
     await stage.publish(beat("b", EVERY_10_S))
     stage.wait(15)

@@ -4,7 +4,7 @@
 change of the whole registry; the state at any revision can be read again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -117,6 +117,10 @@ class RegistryEdit(Protocol):
         """Append the changes as one new revision; returns it."""
         ...
 
+    async def account_for_slots(self, definition_ids: Sequence[str]) -> None:
+        """From what was logged on, every slot of these is decided; some may be already."""
+        ...
+
 
 class RegistryStore(Protocol):
     """Definitions of one tenant."""
@@ -150,6 +154,12 @@ class RegistryStore(Protocol):
         """Several versions at once; unknown ones are left out."""
         ...
 
-    def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:
-        """Lock the registry for a change; leaving with an exception changes nothing."""
+    def edit(
+        self, actor: str, now: Callable[[], datetime]
+    ) -> AbstractAsyncContextManager[RegistryEdit]:
+        """Lock the registry for a change; leaving with an exception changes nothing.
+
+        `now` is asked when something is written, so that a change that took long to prepare is
+        not in force before anybody could know of it.
+        """
         ...

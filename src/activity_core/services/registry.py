@@ -67,7 +67,7 @@ class Registry:
         Raises:
             InvalidDefinitionError: with every issue found; nothing was applied.
         """
-        async with self._store.edit(actor, self._clock.now()) as edit:
+        async with self._store.edit(actor, self._clock.now) as edit:
             # Thousands of schedules take seconds; events go on meanwhile.
             warnings = await asyncio.to_thread(self._check, bundle, edit.current)
             for connection in bundle.connections:
@@ -78,7 +78,10 @@ class Registry:
             applied = [await _upsert(edit, definition) for definition in definitions]
             lines = [_published(edit, item) for item in applied if item.change != "unchanged"]
             touched = bool(lines or bundle.connections or bundle.calendars)
-            revision = await edit.log(lines) if touched else edit.current.revision
+            revision = edit.current.revision
+            if touched:
+                revision = await edit.log(lines)
+                await edit.account_for_slots(_with_slots(definitions, lines))
         if touched:
             self._doorbell.ring(Topic.RECONCILER)
         return ApplyReport(
@@ -118,7 +121,7 @@ class Registry:
         self, definition_id: str, change: Change, actor: str, reason: str
     ) -> RegistryEntry:
         """Append the change, unless things are so already (asking twice is fine)."""
-        async with self._store.edit(actor, self._clock.now()) as edit:
+        async with self._store.edit(actor, self._clock.now) as edit:
             entry = entry_of(edit.current.entries, definition_id)
             line = LogLine(
                 definition_id,
@@ -149,6 +152,13 @@ def entry_of(entries: Mapping[str, RegistryEntry], definition_id: str) -> Regist
     if definition_id not in entries:
         raise NotFoundError("no such definition", subject=f"definition {definition_id}")
     return entries[definition_id]
+
+
+def _with_slots(
+    definitions: Sequence[ActivityDefinition], lines: Sequence[LogLine]
+) -> Sequence[str]:
+    published = {line.definition_id for line in lines}
+    return [item.id for item in definitions if item.id in published and item.trigger.slot_triggers]
 
 
 async def _upsert(edit: RegistryEdit, definition: ActivityDefinition) -> Applied:

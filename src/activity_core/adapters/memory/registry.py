@@ -1,10 +1,10 @@
 """The registry in memory."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
-from activity_core.adapters.memory.rows import LogRow
+from activity_core.adapters.memory.rows import CursorRow, LogRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
@@ -18,6 +18,7 @@ from activity_core.ports.registry import (
     RegistryEntry,
     RegistrySnapshot,
 )
+from activity_core.ports.slot_ledger import SlotCursor
 
 
 def snapshot(tables: Tables, revision: int | None = None) -> RegistrySnapshot:
@@ -48,10 +49,10 @@ def newest(tables: Tables) -> int:
 class MemoryRegistryEdit:
     """See `ports.registry.RegistryEdit`."""
 
-    def __init__(self, tables: Tables, actor: str, at: datetime) -> None:
+    def __init__(self, tables: Tables, actor: str, now: Callable[[], datetime]) -> None:
         self._tables = tables
         self._actor = actor
-        self._at = at
+        self._now = now
         self.current = snapshot(tables)
 
     async def publish(self, definition: ActivityDefinition, version: int) -> None:
@@ -74,7 +75,7 @@ class MemoryRegistryEdit:
     async def log(self, lines: Sequence[LogLine]) -> int:
         """See `RegistryEdit.log`."""
         revision = newest(self._tables) + 1
-        self._tables.revisions[revision] = self._at
+        at = self._tables.revisions[revision] = self._now()
         for line in lines:
             if (line.definition_id, line.version) not in self._tables.definitions:
                 raise RejectedError(
@@ -82,8 +83,15 @@ class MemoryRegistryEdit:
                     subject=f"definition {line.definition_id}",
                 )
             key = revision, line.definition_id
-            self._tables.registry_log[key] = LogRow(line, revision, self._actor, self._at)
+            self._tables.registry_log[key] = LogRow(line, revision, self._actor, at)
         return revision
+
+    async def account_for_slots(self, definition_ids: Sequence[str]) -> None:
+        """See `RegistryEdit.account_for_slots`."""
+        at = self._tables.revisions[newest(self._tables)]
+        for definition_id in definition_ids:
+            cursor = SlotCursor(definition_id, "", at, next_slot=None, wake_at=None)
+            self._tables.slot_cursors.setdefault(definition_id, CursorRow(cursor, at, at))
 
 
 def _history_line(row: LogRow, pause: LogRow | None) -> HistoryLine:
@@ -140,11 +148,13 @@ class MemoryRegistryStore:
             )
         return found
 
-    def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:
+    def edit(
+        self, actor: str, now: Callable[[], datetime]
+    ) -> AbstractAsyncContextManager[RegistryEdit]:
         """See `RegistryStore.edit`."""
-        return self._edit(actor, at)
+        return self._edit(actor, now)
 
     @asynccontextmanager
-    async def _edit(self, actor: str, at: datetime) -> AsyncIterator[RegistryEdit]:
+    async def _edit(self, actor: str, now: Callable[[], datetime]) -> AsyncIterator[RegistryEdit]:
         async with self._state.transaction() as tables:
-            yield MemoryRegistryEdit(tables, actor, at)
+            yield MemoryRegistryEdit(tables, actor, now)

@@ -1,6 +1,6 @@
 """The registry: immutable versions, an append-only log, and a counter whose row locks edits."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -82,31 +82,41 @@ class PostgresRegistryStore:
                 lines.append(HistoryLine(**row))
         return found
 
-    def edit(self, actor: str, at: datetime) -> AbstractAsyncContextManager[RegistryEdit]:
+    def edit(
+        self, actor: str, now: Callable[[], datetime]
+    ) -> AbstractAsyncContextManager[RegistryEdit]:
         """See `RegistryStore.edit`."""
-        return self._edit(actor, at)
+        return self._edit(actor, now)
 
     @asynccontextmanager
-    async def _edit(self, actor: str, at: datetime) -> AsyncIterator[RegistryEdit]:
+    async def _edit(self, actor: str, now: Callable[[], datetime]) -> AsyncIterator[RegistryEdit]:
         async with transaction(self._pool) as conn:
             row = await (await conn.execute(queries.LOCK, {"tenant": self._tenant})).fetchone()
             current = await _snapshot(conn, self._tenant, row["revision"] if row else 0)
-            yield PostgresRegistryEdit(conn, self._tenant, current, actor, at)
+            yield PostgresRegistryEdit(conn, self._tenant, current, actor, now)
 
 
 class PostgresRegistryEdit:
     """See `ports.registry.RegistryEdit`."""
 
     def __init__(
-        self, conn: Connection, tenant: str, current: RegistrySnapshot, actor: str, at: datetime
+        self,
+        conn: Connection,
+        tenant: str,
+        current: RegistrySnapshot,
+        actor: str,
+        now: Callable[[], datetime],
     ) -> None:
         self._conn = conn
-        self._values = {"tenant": tenant, "actor": actor, "at": at}
+        self._tenant = tenant
+        self._actor = actor
+        self._now = now
+        self._logged_at: datetime | None = None
         self.current = current
 
     async def publish(self, definition: ActivityDefinition, version: int) -> None:
         """See `RegistryEdit.publish`."""
-        values = self._values | {
+        values = self._signed() | {
             "definition_id": definition.id,
             "version": version,
             "document": Jsonb(definition.document()),
@@ -117,20 +127,22 @@ class PostgresRegistryEdit:
     async def put_connection(self, connection: NamedConnection) -> None:
         """See `RegistryEdit.put_connection`."""
         document = connection.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        values = self._values | {"connection_id": connection.id, "document": Jsonb(document)}
+        values = self._signed() | {"connection_id": connection.id, "document": Jsonb(document)}
         await self._conn.execute(queries.PUT_CONNECTION, values)
 
     async def put_calendar(self, calendar: Calendar) -> None:
         """See `RegistryEdit.put_calendar`."""
         document = calendar.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        values = self._values | {"calendar_id": calendar.id, "document": Jsonb(document)}
+        values = self._signed() | {"calendar_id": calendar.id, "document": Jsonb(document)}
         await self._conn.execute(queries.PUT_CALENDAR, values)
 
     async def log(self, lines: Sequence[LogLine]) -> int:
         """See `RegistryEdit.log`."""
-        row = await (await self._conn.execute(queries.COUNT_UP, self._values)).fetchone()
+        signed = self._signed()
+        self._logged_at = signed["at"]
+        row = await (await self._conn.execute(queries.COUNT_UP, signed)).fetchone()
         revision = int(row["revision"]) if row else 0
-        values = self._values | {
+        values = signed | {
             "revision": revision,
             "definitions": [line.definition_id for line in lines],
             "changes": [line.change.value for line in lines],
@@ -141,6 +153,14 @@ class PostgresRegistryEdit:
         }
         await self._conn.execute(queries.LOG, values)
         return revision
+
+    async def account_for_slots(self, definition_ids: Sequence[str]) -> None:
+        """See `RegistryEdit.account_for_slots`."""
+        values = self._signed() | {"definitions": list(definition_ids), "since": self._logged_at}
+        await self._conn.execute(queries.ACCOUNT_FOR_SLOTS, values)
+
+    def _signed(self) -> dict[str, Any]:
+        return {"tenant": self._tenant, "actor": self._actor, "at": self._now()}
 
 
 async def _snapshot(conn: Connection, tenant: str, revision: int) -> RegistrySnapshot:

@@ -71,3 +71,11 @@ select %(tenant)s, %(revision)s, l.*, %(actor)s, %(at)s
 from unnest(%(definitions)s::text[], %(changes)s::text[], %(versions)s::int[],
     %(paused)s::boolean[], %(retired)s::boolean[], %(reasons)s::text[]) as l
 """
+# Without a plan: that comes from the reconciler. Who has a cursor already goes on with it.
+ACCOUNT_FOR_SLOTS = """
+insert into slot_cursors (tenant, definition_id, plan, since, covered_until, audited_until)
+select %(tenant)s, definition_id, '', %(since)s, %(since)s, %(since)s
+from unnest(%(definitions)s::text[]) as d (definition_id)
+order by definition_id
+on conflict do nothing
+"""

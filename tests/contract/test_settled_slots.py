@@ -256,6 +256,18 @@ async def test_the_pace_goes_on_from_one_settlement_to_the_next(stores: Stores):
     assert await starts(stores, AT + 4 * TURN, AT + MINUTE) == [[], [run_of(stores, AT + SECOND)]]
 
 
+async def test_a_clock_that_was_ahead_keeps_no_recovery_waiting(stores: Stores):
+    await plan(stores)
+    ahead = AT + 10 * MINUTE
+    await write(stores, settled(fires(AT - 2 * SECOND), recovery=True), at=ahead)
+    await write(stores, settled(fires(AT - SECOND), recovery=True))
+    late = run_of(stores, AT - SECOND)
+    assert await starts(stores, AT + 2 * TURN, ahead) == [
+        [late],
+        [run_of(stores, AT - 2 * SECOND)],
+    ]
+
+
 async def test_slots_that_are_due_now_do_not_wait_for_recovery(stores: Stores):
     await plan(stores)
     item = settled(fires(AT - SECOND), fires(AT))

@@ -40,10 +40,16 @@ def write_settled(
             decide(tables, _row(state, item, decision, at))
         displace(state, tables, item, at)
         _move(tables, item)
+    turn = timedelta(seconds=1 / rate)
+    rows = tables.pending_runs.values()
+    waiting = sum(row.start_at is not None and row.start_at > at for row in rows)
+    furthest = at + (waiting + 1) * turn  # a clock that was ahead keeps nobody waiting
+    start = min(max(tables.recovery_pace.get(state.tenant, at), at), furthest)
     for _, run in sorted(recovery, key=itemgetter(0)):
-        start = max(tables.recovery_pace.get(state.tenant, at), at)
         enqueue(state, tables, run, start_at=start)
-        tables.recovery_pace[state.tenant] = start + timedelta(seconds=1 / rate)
+        start += turn
+    if recovery:
+        tables.recovery_pace[state.tenant] = start
 
 
 def _new_run(

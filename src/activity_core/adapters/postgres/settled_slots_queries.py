@@ -27,13 +27,22 @@ from unnest(%(runs)s::text[], %(starts)s::timestamptz[])
     with ordinality as r (run_id, start_at, place)
 order by place
 """
+# No turn is further off than those who wait for theirs: a clock that was ahead for a while, and
+# put back, must not keep everybody waiting.
 QUEUE_RECOVERY = """
 with step as (select make_interval(secs => %(seconds)s) as length),
+waiting as (
+    select count(*) as number from pending_runs
+    where tenant = %(tenant)s and start_at > %(at)s
+),
 pace as (
     insert into recovery_pace as p (tenant, next_at)
     select %(tenant)s, %(at)s::timestamptz + %(count)s * length from step
     on conflict (tenant) do update
-    set next_at = greatest(p.next_at, %(at)s) + %(count)s * (select length from step)
+    set next_at = (
+        select least(greatest(p.next_at, %(at)s), %(at)s + (number + 1) * length)
+            + %(count)s * length
+        from step, waiting)
     returning next_at
 )
 insert into pending_runs (tenant, run_id, start_at)

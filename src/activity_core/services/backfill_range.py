@@ -14,16 +14,12 @@ from activity_core.core.schedule.slots import slots_between
 from activity_core.core.schedule.spec import ScheduleSpec, schedule_of
 from activity_core.ports.backfills import BackfillOrder
 from activity_core.ports.registry import RegistryEntry, RegistryStore
+from activity_core.services.registry import refuse_idle
 
 MOST_SLOTS = 10_000
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _TINY = timedelta(microseconds=1)  # so that a slot at the very beginning counts
-_HINTS = {
-    "retired": "apply its file again",
-    "paused": "resume it first",
-    "disabled": "it says enabled: false; change its file",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +80,14 @@ def schedule_to_backfill(entry: RegistryEntry, calendars: Mapping[str, Calendar]
     Raises:
         ConflictError: it is paused, disabled, retired, or has none.
     """
-    subject = f"definition {entry.definition.id}"
-    if not entry.fires:
-        raise ConflictError(f"it is {entry.status}", subject=subject, hint=_HINTS[entry.status])
+    refuse_idle(entry)
     spec = schedule_of(entry.definition, calendars)
     if spec is None:
-        raise ConflictError("it has no schedule", subject=subject, hint="trigger it by hand")
+        raise ConflictError(
+            "it has no schedule",
+            subject=f"definition {entry.definition.id}",
+            hint="trigger it by hand",
+        )
     return spec
 
 

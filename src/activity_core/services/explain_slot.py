@@ -15,7 +15,7 @@ from activity_core.core.ids import occurrence_of_slot
 from activity_core.core.schedule.absence import neighbours, why_absent
 from activity_core.core.schedule.expected import Reign, expected_slots
 from activity_core.core.schedule.lag import spelled
-from activity_core.core.schedule.settlement import ExpectedSlot
+from activity_core.core.schedule.settlement import UNEXPLAINED, ExpectedSlot
 from activity_core.core.schedule.slots import Slot
 from activity_core.ports.clock import Clock
 from activity_core.ports.reading import Query, Reading, Row
@@ -117,7 +117,7 @@ def _undecided(expected: ExpectedSlot, row: Row, now: datetime) -> tuple[str, st
     if since and expected.at <= since:
         return "none", f"slots are on record since {rfc3339(since)}; this one is older"
     if covered and expected.at <= covered:
-        return "unexplained", "unexplained: it was due, yet nobody decided about it"
+        return "unexplained", UNEXPLAINED
     return "undecided", f"due since {spelled(lag)} and not decided yet{blocked}"
 
 

@@ -14,7 +14,7 @@ from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.registry import RegistryEntry, RegistryStore
 from activity_core.ports.run_queue import ManualRequest, RunQueue, Submission
-from activity_core.services.registry import entry_of
+from activity_core.services.registry import entry_of, refuse_idle
 
 _NO_INPUT = {"type": "object", "maxProperties": 0}
 """Of schedules: their rules cannot ask for an input."""
@@ -61,17 +61,13 @@ class ManualTrigger:
 
 
 def _refuse_unless_ready(entry: RegistryEntry) -> None:
-    subject = f"definition {entry.definition.id}"
-    if entry.retired:
-        raise ConflictError("it is retired", subject=subject, hint="apply its file again")
-    if entry.paused:
-        raise ConflictError("it is paused", subject=subject, hint="resume it first")
-    if not entry.definition.enabled:
-        raise ConflictError("it says enabled: false", subject=subject, hint="change its file")
+    refuse_idle(entry)
     trigger = entry.definition.trigger
     if trigger.manual is None and not trigger.slot_triggers:
         raise ConflictError(
-            "it has no manual trigger", subject=subject, hint="add `manual:` to its triggers"
+            "it has no manual trigger",
+            subject=f"definition {entry.definition.id}",
+            hint="add `manual:` to its triggers",
         )
 
 

@@ -24,6 +24,12 @@ from activity_core.ports.registry import (
     RegistryStore,
 )
 
+_IDLE = {
+    "retired": ("it is retired", "apply its file again"),
+    "paused": ("it is paused", "resume it first"),
+    "disabled": ("it says enabled: false", "change its file"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -152,6 +158,18 @@ def entry_of(entries: Mapping[str, RegistryEntry], definition_id: str) -> Regist
     if definition_id not in entries:
         raise NotFoundError("no such definition", subject=f"definition {definition_id}")
     return entries[definition_id]
+
+
+def refuse_idle(entry: RegistryEntry) -> None:
+    """Refuse to run a definition by hand while nothing of it may run.
+
+    Raises:
+        ConflictError: it is paused, disabled or retired.
+    """
+    if entry.fires:
+        return
+    why, hint = _IDLE[entry.status]
+    raise ConflictError(why, subject=f"definition {entry.definition.id}", hint=hint)
 
 
 def _with_slots(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from activity_core.core.schedule.expected import expected_slots
+from activity_core.core.schedule.settlement import UNEXPLAINED
 from activity_core.ports.clock import Clock
 from activity_core.ports.engine import Engine
 from activity_core.ports.slot_ledger import AuditRange, SlotLedger
@@ -91,7 +92,7 @@ class SlotAuditor:
             definition_id,
             version,
             missing,
-            "unexplained: it was due, yet nobody decided about it",
+            UNEXPLAINED,
             self._clock.now(),
         )
 

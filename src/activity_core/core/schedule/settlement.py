@@ -23,6 +23,9 @@ MISSED_AFTER = timedelta(seconds=60)
 """Later than this a slot is missed, and earlier if its successor is due as well. As long as
 Temporal itself brings slots late (its catch-up window)."""
 
+UNEXPLAINED = "unexplained: it was due, yet nobody decided about it"
+"""Why, of a slot that has no decision although all slots of its time are settled."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExpectedSlot:

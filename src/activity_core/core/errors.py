@@ -138,11 +138,70 @@ class UnauthorisedError(ActivityCoreError):
     status = 401
 
 
+class UnverifiedError(ActivityCoreError):
+    """A signature, token or certificate that does not prove what it should; never says which."""
+
+    code = "unverified"
+    status = 401
+
+
+class ForbiddenError(ActivityCoreError):
+    """Known, but not allowed to do this (or to send this)."""
+
+    code = "forbidden"
+    status = 403
+
+
+class SchemaMismatchError(BadInputError):
+    """The data of an event does not fit its type; `pointers` names every place (RFC 6901)."""
+
+    code = "schema_mismatch"
+    status = 422
+
+    def __init__(
+        self, message: str, *, subject: str = "", hint: str = "", pointers: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, subject=subject, hint=hint)
+        self.pointers = tuple(pointers)
+
+
+class MappingError(BadInputError):
+    """A source's `map:` did not make an event of a message."""
+
+    code = "mapping_failed"
+    status = 422
+
+
+class PoisonError(BadInputError):
+    """A message that fails again and again for no reason that we know."""
+
+    code = "poison"
+
+
+class OverloadedError(ActivityCoreError):
+    """Too much at once; nothing was taken. `retry_after`: seconds after which to ask again."""
+
+    code = "overloaded"
+    status = 429
+
+    def __init__(
+        self, message: str, *, subject: str = "", hint: str = "", retry_after: float = 1.0
+    ) -> None:
+        super().__init__(message, subject=subject, hint=hint)
+        self.retry_after = retry_after
+
+
 class UnavailableError(ActivityCoreError):
     """A part we need (PostgreSQL, Temporal, the broker) cannot be reached now; safe to repeat."""
 
     code = "unavailable"
     status = 503
+
+
+class PausedError(UnavailableError):
+    """A source that an operator, or its file, has paused; it keeps what it has."""
+
+    code = "source_paused"
 
 
 class RejectedError(ActivityCoreError):

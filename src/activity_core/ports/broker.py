@@ -1,7 +1,7 @@
 """The broker: where events come from and go to.
 
 `services.intake` consumes deliveries, `services.relay` publishes. Delivery is at least once in
-both directions; the inbox and the subscribers dedupe.
+both directions; the inbox and the subscribers dedupe. NATS JetStream, Kafka and RabbitMQ keep it.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,7 +19,10 @@ class Delivery(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """As they were sent."""
+        """As they were sent, names too; what is no text is written as text.
+
+        The content type is `content-type`, also where the protocol has a field of its own for it.
+        """
         ...
 
     @property
@@ -30,6 +33,11 @@ class Delivery(Protocol):
     @property
     def position(self) -> str:
         """Stream incarnation and sequence: identifies the message for ever."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Which delivery of the message this is, from 1, as far as the broker counts."""
         ...
 
     @property
@@ -51,7 +59,7 @@ class Delivery(Protocol):
 
 
 class Consumer(Protocol):
-    """A durable subscription to the inbound stream."""
+    """A durable subscription; several processes share one, each message goes to one of them."""
 
     def deliveries(self, batch: int) -> AsyncIterator[Sequence[Delivery]]:
         """Batches of at least one and at most `batch` messages, until closed.
@@ -65,8 +73,10 @@ class Consumer(Protocol):
 class Publisher(Protocol):
     """Confirmed publishing to the outbound stream."""
 
-    async def publish(self, event_id: str, event_type: str, body: bytes) -> None:
-        """Returns once the broker has stored it; a repeated `event_id` is stored once.
+    async def publish(self, event_id: str, event_type: str, body: bytes, *, key: str) -> None:
+        """Returns once the broker has stored it; the events of one `key` stay in order.
+
+        A repeated `event_id` is stored once where the broker can tell (NATS, for ten minutes).
 
         Raises:
             UnavailableError: not confirmed; it may or may not be stored. Publish it again.

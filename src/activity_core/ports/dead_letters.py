@@ -1,6 +1,7 @@
 """Dead letters: what could not be processed, with its reason and its raw bytes.
 
-`services.intake` and the router bury, `services.dead_letters` replays or discards.
+`services.intake`, the router and the starter bury, `services.dead_letters` replays or discards,
+one by one or a whole group with the same cause.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,12 @@ class DeadLetterStatus(StrEnum):
 class DeadLetter:
     """One of them. `dead_letter_id` is derived from where it came from, so burying twice is one.
 
-    `via` is `nats`, `http` or `router`; `code` is the stable code of the error.
+    Attributes:
+        via: `nats`, `kafka`, `rabbitmq`, `router` or `starter`.
+        source_id: the event source that it came by; empty if it came by none.
+        subject: where it was sent to: a subject, topic or routing key.
+        code: the stable code of the error.
+        run_id: of a run that could not be started; empty for all others.
     """
 
     dead_letter_id: str
@@ -36,6 +42,8 @@ class DeadLetter:
     headers: Mapping[str, str]
     body: bytes
     buried_at: datetime
+    source_id: str = ""
+    run_id: str = ""
     status: DeadLetterStatus = DeadLetterStatus.OPEN
     resolved_by: str = ""
     resolved_at: datetime | None = None
@@ -59,6 +67,29 @@ class DeadLetter:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Some open dead letters by their cause; None takes any."""
+
+    via: str | None = None
+    code: str | None = None
+    source_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterGroup:
+    """Open dead letters with one cause; `example` is the newest of them."""
+
+    via: str
+    code: str
+    source_id: str
+    count: int
+    oldest_at: datetime
+    newest_at: datetime
+    example_id: str
+    example_message: str
+
+
 class DeadLetters(Protocol):
     """Dead letters of one tenant."""
 
@@ -72,6 +103,16 @@ class DeadLetters(Protocol):
         Raises:
             NotFoundError: no such dead letter.
         """
+        ...
+
+    async def groups(self, chosen: LetterFilter) -> list[LetterGroup]:
+        """Open ones by (via, code, source_id), the largest group first."""
+        ...
+
+    async def open_letters(
+        self, chosen: LetterFilter, limit: int, *, after: str = ""
+    ) -> list[DeadLetter]:
+        """Open ones in the order of their ids, from the first id after `after` on."""
         ...
 
     async def resolve(

@@ -8,21 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
-
-
-class Change(StrEnum):
-    """What a line of the registry's log says."""
-
-    PUBLISHED = "published"
-    PAUSED = "paused"
-    RESUMED = "resumed"
-    RETIRED = "retired"
+from activity_core.ports.entrances import Change, EntranceEdit, EntranceLine, Entrances
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +84,7 @@ class HistoryLine:
     actor: str = ""
 
 
-class RegistryEdit(Protocol):
+class RegistryEdit(EntranceEdit, Protocol):
     """The registry, locked for one change by one actor."""
 
     @property
@@ -113,7 +104,7 @@ class RegistryEdit(Protocol):
         """Store or replace a calendar."""
         ...
 
-    async def log(self, lines: Sequence[LogLine]) -> int:
+    async def log(self, lines: Sequence[LogLine], entrances: Sequence[EntranceLine] = ()) -> int:
         """Append the changes as one new revision; returns it."""
         ...
 
@@ -134,6 +125,10 @@ class RegistryStore(Protocol):
 
         Connections and calendars are always the newest.
         """
+        ...
+
+    async def entrances(self) -> Entrances:
+        """Event sources and event types as they are in force now, retired ones included."""
         ...
 
     async def history(self, since: Mapping[str, datetime]) -> Mapping[str, Sequence[HistoryLine]]:

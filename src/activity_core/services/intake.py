@@ -1,32 +1,41 @@
 """Intake: deliveries of a broker become inbox rows; acked only then.
 
-In: `ports.broker.Consumer`. Out: `ingest` for what is an event, dead letters for what is not.
+In: `ports.broker.Consumer`, for one source, or for whoever writes to the inbox stream. Out:
+`ingest` for what is an event and may come in, dead letters for what is not. What fails for another
+reason comes again; what fails again and again is poison, and buried too.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 
 import structlog
 
-from activity_core.core import ids
-from activity_core.core.errors import (
-    ActivityCoreError,
-    BadInputError,
-    EventConflictError,
-    UnavailableError,
-)
+from activity_core.core.definition.event_source import EventSource
+from activity_core.core.errors import ActivityCoreError, BadInputError, PoisonError, UnavailableError
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.event.message import Message
 from activity_core.ports.broker import Consumer, Delivery
 from activity_core.ports.clock import Clock
-from activity_core.ports.dead_letters import DeadLetter, DeadLetters
 from activity_core.ports.inbox import Acceptance
+from activity_core.services.burial import Burial
+from activity_core.services.gate import Gate
 from activity_core.services.ingest import Ingest
-from activity_core.services.metrics import DEAD_LETTERS
+from activity_core.services.message_reader import MessageReader
+from activity_core.services.reception import event_conflict
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200
 REDELIVER_AFTER = timedelta(seconds=5)
+MOST_ATTEMPTS = 5
+"""Deliveries of a message that fails for no reason that we know."""
+PACE = timedelta(seconds=5)
+"""A batch is no larger than what a source's rate lets in within it: brokers wait so long."""
+
+Sleep = Callable[[float], Awaitable[None]]
+Read = tuple[Delivery, Sequence[EventEnvelope]]
 
 
 class TooOldError(BadInputError):
@@ -36,41 +45,54 @@ class TooOldError(BadInputError):
 
 
 class Intake:
-    """Consumes one broker. `decode` raises BadInputError for what is no event."""
+    """Consumes for one source of `protocol` (None: a stream that no source claims)."""
 
     def __init__(
         self,
         consumer: Consumer,
+        reader: MessageReader,
+        gate: Gate,
         ingest: Ingest,
-        dead_letters: DeadLetters,
+        burial: Burial,
         clock: Clock,
         *,
-        via: str,
-        decode: Callable[[Delivery], EventEnvelope],
+        protocol: str,
+        source: EventSource | None,
         horizon: timedelta,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._consumer = consumer
+        self._reader = reader
+        self._gate = gate
         self._ingest = ingest
-        self._dead_letters = dead_letters
+        self._burial = burial
         self._clock = clock
-        self._via = via
-        self._decode = decode
+        self._protocol = protocol
+        self._source = source
         self._horizon = horizon
+        self._sleep = sleep
+        rate = source.rate if source else None
+        self._batch = (
+            min(BATCH, int(rate.per_second * PACE.total_seconds()) + 1, rate.burst)
+            if rate
+            else BATCH
+        )
 
     async def step(self) -> bool:
         """Consume until the broker cannot be reached (UnavailableError) or is closed (False)."""
-        async for deliveries in self._consumer.deliveries(BATCH):
-            await self._settle(deliveries)
+        batches = self._consumer.deliveries(self._batch)
+        async with aclosing(batches) as each:  # type: ignore[type-var]
+            async for deliveries in each:
+                await self._settle(deliveries)
         return False
 
     async def _settle(self, deliveries: Sequence[Delivery]) -> None:
-        good: list[tuple[Delivery, EventEnvelope]] = []
         try:
+            await self._gate.entrances()
+            good: list[Read] = []
             for delivery in deliveries:
-                try:
-                    good.append((delivery, self._checked(delivery)))
-                except BadInputError as error:
-                    await self._bury(delivery, error)
+                if (events := await self._read(delivery)) is not None:
+                    good.append((delivery, events))
             if good:
                 await self._accept(good)
         except UnavailableError:
@@ -79,46 +101,91 @@ class Intake:
                 await delivery.retry(REDELIVER_AFTER)
             raise
 
-    def _checked(self, delivery: Delivery) -> EventEnvelope:
-        if delivery.published_at < self._clock.now() - self._horizon:
+    async def _read(self, delivery: Delivery) -> Sequence[EventEnvelope] | None:
+        """The events of a message; None if it was settled otherwise."""
+        try:
+            return await self._admitted(delivery)
+        except UnavailableError:
+            raise
+        except ActivityCoreError as error:
+            await self._bury(delivery, error)
+        except Exception as error:  # noqa: BLE001 - one message must not stop the others
+            await self._failed(delivery, error)
+        return None
+
+    async def _admitted(self, delivery: Delivery) -> Sequence[EventEnvelope]:
+        now = self._clock.now()
+        if delivery.published_at < now - self._horizon:
             raise TooOldError(
                 f"published at {delivery.published_at.isoformat()}, older than the horizon of "
                 f"{self._horizon}; whether it came before cannot be told any more",
                 subject=delivery.subject,
                 hint="replay the dead letter if it is known to be new",
             )
-        return self._decode(delivery)
+        if self._source is None:
+            self._gate.let_unlisted(f"{self._protocol} {delivery.subject}")
+        # A message that waited in the broker was signed when it was sent.
+        message = message_of(delivery, self._protocol)
+        events = await self._reader.read(
+            self._source, message, self._protocol, delivery.published_at
+        )
+        return [self._gate.admitted(event, self._source) for event in events]
 
-    async def _accept(self, good: Sequence[tuple[Delivery, EventEnvelope]]) -> None:
-        answers = await self._ingest.accept([envelope for _, envelope in good], self._via)
-        for (delivery, envelope), answer in zip(good, answers, strict=True):
-            if answer is Acceptance.CONFLICT:
-                await self._bury(delivery, event_conflict(envelope))
+    async def _accept(self, good: Sequence[Read]) -> None:
+        events = [event for _, events in good for event in events]
+        while (wait := self._gate.wait_for(self._source, len(events))) > timedelta():
+            await self._sleep(wait.total_seconds())
+        try:
+            answers = iter(await self._ingest.accept(events, self._protocol))
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - find the one that it is about
+            await self._one_by_one(good, error)
+            return
+        for delivery, events_of_it in good:
+            conflicts = [
+                event for event in events_of_it if next(answers) is Acceptance.CONFLICT
+            ]
+            if conflicts:
+                await self._bury(delivery, event_conflict(conflicts[0]))
             else:
                 await delivery.ack()
 
-    async def _bury(self, delivery: Delivery, error: ActivityCoreError) -> None:
-        log.warning("buried", via=self._via, subject=delivery.subject, code=error.code)
-        await self._dead_letters.bury(
-            DeadLetter(
-                dead_letter_id=ids.digest("delivery", self._via, delivery.position).hex()[:32],
-                via=self._via,
-                subject=delivery.subject,
-                code=error.code,
-                message=str(error),
-                headers=delivery.headers,
-                body=delivery.body,
-                buried_at=self._clock.now(),
-            )
+    async def _one_by_one(self, good: Sequence[Read], error: Exception) -> None:
+        if len(good) == 1:
+            await self._failed(good[0][0], error)
+            return
+        for one in good:
+            await self._accept([one])
+
+    async def _failed(self, delivery: Delivery, error: Exception) -> None:
+        """Try again later; a message that never succeeds must not come for ever."""
+        log.warning(
+            "intake_failed", via=self._protocol, attempt=delivery.attempt, error=repr(error)
         )
-        DEAD_LETTERS.labels(self._via, error.code).inc()
+        if delivery.attempt < MOST_ATTEMPTS:
+            await delivery.retry(REDELIVER_AFTER)
+            return
+        await self._bury(
+            delivery,
+            PoisonError(
+                f"it failed {delivery.attempt} times: {type(error).__name__}: {error}",
+                subject=message_of(delivery, self._protocol).place,
+                hint="replay it once the cause is mended",
+            ),
+        )
+
+    async def _bury(self, delivery: Delivery, error: ActivityCoreError) -> None:
+        source_id = self._source.id if self._source else ""
+        await self._burial.bury(delivery, error, via=self._protocol, source_id=source_id)
         await delivery.dead(error.code)
 
 
-def event_conflict(envelope: EventEnvelope) -> ActivityCoreError:
-    """The error for an id that came before with another body."""
-    return EventConflictError(
-        "an event with this source and id came before with another body",
-        subject=f"event {envelope.source} {envelope.id}",
-        hint="a new fact needs a new id; the first body stays",
+def message_of(delivery: Delivery, protocol: str) -> Message:
+    """A delivery as the message that it carries; an event without an id gets its position."""
+    return Message(
+        body=delivery.body,
+        headers={name.lower(): value for name, value in delivery.headers.items()},
+        place=f"message {delivery.position} on {delivery.subject}",
+        default_id=f"{protocol}:{delivery.position}",
     )

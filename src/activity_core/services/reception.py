@@ -1,0 +1,118 @@
+"""Reception: events that came over HTTP are judged, counted, and accepted or refused one by one.
+
+In: envelopes (or what is wrong with them) from the API, and by whom they came. Out: an answer for
+each; what is good is durable then, what is refused is on record. Brokers have `intake` instead,
+which has to settle messages.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from activity_core.core.definition.event_source import EventSource
+from activity_core.core.errors import ActivityCoreError, EventConflictError
+from activity_core.core.event.envelope import EventEnvelope
+from activity_core.ports.inbox import Acceptance
+from activity_core.services.back_pressure import BackPressure
+from activity_core.services.gate import Gate
+from activity_core.services.ingest import Ingest
+from activity_core.services.refusal_log import RefusalLog
+
+Answer = Acceptance | ActivityCoreError
+Decoded = EventEnvelope | ActivityCoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sends: by which way (`http`, `webhook`), the name of its key or source, its source."""
+
+    via: str
+    name: str
+    source: EventSource | None
+
+
+class Reception:
+    """Takes events for one tenant."""
+
+    def __init__(
+        self, gate: Gate, pressure: BackPressure, ingest: Ingest, refusals: RefusalLog
+    ) -> None:
+        self._gate = gate
+        self._pressure = pressure
+        self._ingest = ingest
+        self._refusals = refusals
+
+    async def visitor_of_key(self, key: str) -> Visitor:
+        """Who calls with an API key; refusals are on record.
+
+        Raises:
+            ForbiddenError: no source lists it, and one must.
+            PausedError: its source is paused.
+        """
+        try:
+            return Visitor("http", key, await self._gate.source_of_key(key))
+        except ActivityCoreError as error:
+            await self.refuse(Visitor("http", key, None), error)
+            raise
+
+    async def receive(self, items: Sequence[Decoded], visitor: Visitor) -> Sequence[Answer]:
+        """One answer per item, in order; the good ones are accepted in one transaction.
+
+        Raises:
+            OverloadedError: too many wait already, or the source's rate is used up; none is taken.
+            UnavailableError: nothing is known to be stored; sending again is safe.
+        """
+        await self._pressure.admit()
+        self._gate.spend(visitor.source, len(items))
+        judged = [self._judged(item, visitor) for item in items]
+        good = [item for item in judged if isinstance(item, EventEnvelope)]
+        answers = iter(await self._ingest.accept(good, visitor.via) if good else ())
+        results: list[Answer] = [
+            _answer(item, next(answers)) if isinstance(item, EventEnvelope) else item
+            for item in judged
+        ]
+        for item, result in zip(items, results, strict=True):
+            if isinstance(result, ActivityCoreError):
+                event = item if isinstance(item, EventEnvelope) else None
+                await self.refuse(visitor, result, event)
+        return results
+
+    async def receive_all(
+        self, items: Sequence[EventEnvelope], visitor: Visitor
+    ) -> Sequence[Answer]:
+        """The same for events that came as one message: unless all may come in, none does.
+
+        Raises:
+            ForbiddenError, SchemaMismatchError: one may not come in, or does not fit its type.
+        """
+        for item in items:
+            if isinstance(error := self._judged(item, visitor), ActivityCoreError):
+                await self.refuse(visitor, error, item)
+                raise error
+        return await self.receive(items, visitor)
+
+    async def refuse(
+        self, visitor: Visitor, error: ActivityCoreError, event: EventEnvelope | None = None
+    ) -> None:
+        """Put a refusal on record."""
+        await self._refusals.record(visitor.via, visitor.name, error, event)
+
+    def _judged(self, item: Decoded, visitor: Visitor) -> Decoded:
+        if not isinstance(item, EventEnvelope):
+            return item
+        try:
+            return self._gate.admitted(item, visitor.source)
+        except ActivityCoreError as error:
+            return error
+
+
+def event_conflict(envelope: EventEnvelope) -> EventConflictError:
+    """The error for an id that came before with another body."""
+    return EventConflictError(
+        "an event with this source and id came before with another body",
+        subject=f"event {envelope.source} {envelope.id}",
+        hint="a new fact needs a new id; the first body stays",
+    )
+
+
+def _answer(envelope: EventEnvelope, answer: Acceptance) -> Answer:
+    return event_conflict(envelope) if answer is Acceptance.CONFLICT else answer

@@ -24,10 +24,11 @@ from activity_core.core.run.run import (
 from activity_core.core.run.task import NewTask, TaskStatus
 from activity_core.ports.backfills import Backfills
 from activity_core.ports.dead_letters import DeadLetters
+from activity_core.ports.entrances import Change
 from activity_core.ports.inbox import Acceptance, Arrival, Inbox
 from activity_core.ports.outbox import Outbox
 from activity_core.ports.reading import Reading
-from activity_core.ports.registry import Change, LogLine, RegistryStore
+from activity_core.ports.registry import LogLine, RegistryStore
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import RunQueue
 from activity_core.ports.slot_ledger import SlotLedger

@@ -9,7 +9,8 @@ from activity_core.adapters.memory.clock import ManualClock
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.errors import NotFoundError, RejectedError
-from activity_core.ports.registry import Change, HistoryLine, LogLine, RegistryEntry
+from activity_core.ports.entrances import Change
+from activity_core.ports.registry import HistoryLine, LogLine, RegistryEntry
 from activity_core.ports.slot_ledger import SlotCursor
 
 BILLING = Connection.model_validate({"id": "billing", "sql": {"url": "env:BILLING_URL"}})

@@ -9,7 +9,8 @@ from activity_core.adapters.memory.registry import MemoryRegistryStore
 from activity_core.adapters.memory.state import State
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.errors import NotFoundError, UnavailableError
-from activity_core.ports.registry import Change, LogLine, RegistrySnapshot
+from activity_core.ports.entrances import Change
+from activity_core.ports.registry import LogLine, RegistrySnapshot
 from activity_core.services.catalogue import Catalogue
 
 

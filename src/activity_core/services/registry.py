@@ -15,8 +15,8 @@ from activity_core.core.definition_file.review import review
 from activity_core.core.errors import ConflictError, InvalidDefinitionError, Issue, NotFoundError
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
+from activity_core.ports.entrances import Change
 from activity_core.ports.registry import (
-    Change,
     LogLine,
     RegistryEdit,
     RegistryEntry,

@@ -5,19 +5,16 @@ Comes from `definition_file` (YAML or JSON) or from the store, goes to `matching
 """
 
 from collections.abc import Collection, Mapping
-from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from activity_core.core.definition.model import Expression, Model, Name, Slug, Text
+from activity_core.core.definition.model import Expression, Model, Name, Slug, Text, Versioned
 from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.definition.task_template import TaskTemplate
 from activity_core.core.definition.trigger import TriggerSet
-from activity_core.core.jsontext import canonical_json
 
 SLOT_VARIABLES = frozenset({"slot", "gap_start", "gap_end", "missed_count", "slots"})
 """What a slot is for, see `rules.occurrence`."""
@@ -70,10 +67,9 @@ class Rule(Model):
         return waits or any(task.id in other.needs for other in self.tasks)
 
 
-class ActivityDefinition(Model):
-    """One entry of the registry. Immutable once published as a version."""
+class ActivityDefinition(Versioned):
+    """One entry of the registry."""
 
-    model_config = ConfigDict(ignored_types=(cached_property,))
     not_built_yet: ClassVar[frozenset[str]] = frozenset({"lifecycle", "correlation", "concurrency"})
 
     kind: Literal["definition"] = "definition"
@@ -92,15 +88,6 @@ class ActivityDefinition(Model):
     def _rule_ids_differ(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         _unique("rule", [rule.id for rule in rules])
         return rules
-
-    def document(self) -> dict[str, Any]:
-        """The definition as JSON, defaults left out: what is stored and published."""
-        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
-    @cached_property
-    def digest(self) -> bytes:
-        """SHA-256 of the canonical document: equal digests need no new version."""
-        return sha256(canonical_json(self.document())).digest()
 
     def remote_sources(self, local_connections: Collection[str]) -> tuple[str, ...]:
         """Names of the sources that need a Temporal activity of their own."""

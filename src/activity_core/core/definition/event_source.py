@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StrictBool
 
-from activity_core.core.definition.model import Expression, Model, OneOf, Slug, Text
+from activity_core.core.definition.model import Expression, Model, OneOf, Slug, Text, Versioned
 from activity_core.core.definition.trigger import TypePattern
 from activity_core.core.definition.verification import Verification
 
@@ -96,7 +96,7 @@ BrokerWay = NatsWay | KafkaWay | RabbitmqWay
 MappedWay = WebhookWay | BrokerWay
 
 
-class EventSource(OneOf):
+class EventSource(OneOf, Versioned):
     """Somebody who sends events, by exactly one way."""
 
     kinds: ClassVar[tuple[str, ...]] = ("webhook", "nats", "kafka", "rabbitmq", "api")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from activity_core.core.definition.json_schema import JsonSchema
-from activity_core.core.definition.model import Model, Slug, Text
+from activity_core.core.definition.model import Slug, Text, Versioned
 from activity_core.core.definition.trigger import TypePattern
 
 Compatibility = Literal["backward", "forward", "full", "none"]
@@ -19,7 +19,7 @@ RedactPath = Annotated[str, Field(pattern=r"^(/([^~/]|~[01])*)+$", max_length=50
 """A JSON pointer into the data; `*` stands for every item or member."""
 
 
-class EventType(Model):
+class EventType(Versioned):
     """The schemas of one type, or of all types that a pattern takes.
 
     `versions[0]` is version 1. An event says which one it was written for by

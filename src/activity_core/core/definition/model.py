@@ -4,7 +4,9 @@
 turns its errors into file:line:column.
 """
 
-from typing import Annotated, ClassVar
+from functools import cached_property
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BaseModel,
@@ -16,6 +18,8 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
+
+from activity_core.core.jsontext import canonical_json
 
 SLUG = r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
 NAME = r"^[a-z_][a-z0-9_]{0,62}$"
@@ -44,6 +48,21 @@ class Model(BaseModel):
 
     not_built_yet: ClassVar[frozenset[str]] = frozenset()
     """Keys whose feature is designed but does not exist yet: refused by name, never ignored."""
+
+
+class Versioned(Model):
+    """What the registry keeps in versions; immutable once published as one."""
+
+    model_config = ConfigDict(ignored_types=(cached_property,))
+
+    def document(self) -> dict[str, Any]:
+        """It as JSON, defaults left out: what is stored and published."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical document: equal digests need no new version."""
+        return sha256(canonical_json(self.document())).digest()
 
 
 class OneOf(Model):

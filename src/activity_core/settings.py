@@ -38,6 +38,27 @@ class Settings(BaseSettings):
     temporal_api_key: SecretRef | None = None
     nats_url: str | None = None
     nats_credentials: str | None = None
+    nats_tls_ca: str | None = None
+    nats_tls_cert: str | None = None
+    nats_tls_key: str | None = None
+    nats_monitor_url: str | None = None
+    """The server's monitoring address: readiness asks there how it syncs to disk."""
+    kafka_servers: str | None = None
+    """`host:port`, several with commas."""
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretRef | None = None
+    kafka_tls_ca: str | None = None
+    kafka_tls_cert: str | None = None
+    kafka_tls_key: str | None = None
+    rabbitmq_url: SecretRef | None = None
+    """Reference of the `amqp://` or `amqps://` address, which holds a password."""
+    rabbitmq_tls_ca: str | None = None
+    rabbitmq_tls_cert: str | None = None
+    rabbitmq_tls_key: str | None = None
+    events_to: Literal["nats", "kafka", "rabbitmq"] = "nats"
+    """The broker that our own events go to."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
@@ -46,6 +67,19 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1_024, le=16 << 20)] = 1 << 20
     max_json_depth: Annotated[int, Field(ge=1, le=64)] = 64
     max_batch_events: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    max_waiting_events: Annotated[int, Field(ge=1)] = 100_000
+    """Events that may wait for the router before senders over HTTP are asked to come back later."""
+    unlisted_senders: Literal["refuse", "allow"] = "refuse"
+    """What becomes of events from API keys and NATS subjects that no source lists."""
+    webhook_origins: list[str] = Field(default_factory=list)
+    """Origins whose CloudEvents webhook handshake is answered; `*` is any."""
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+    """With it, clients may show a certificate of this authority (sources with `mtls`)."""
+    trusted_proxies: list[str] = Field(default_factory=list)
+    """Networks whose `client_certificate_header` is believed."""
+    client_certificate_header: str | None = None
 
     config: dict[str, Any] = Field(default_factory=dict)
     """Non-secret values that definitions read as `${config.name}`."""

@@ -43,6 +43,7 @@ from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
 from activity_core.services.schedules import Schedules
 from activity_core.services.slot_history import SlotHistories
+from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import Starter
 from activity_core.services.task_inbox import TaskInbox
 
@@ -111,6 +112,16 @@ class MemorySystem:
     def backfiller(self) -> Backfiller:
         return Backfiller(self.registry_store, self.backfills, self.clock, self.doorbell)
 
+    @property
+    def start_refusal(self) -> StartRefusal:
+        return StartRefusal(
+            MemoryRunLedger(self.state),
+            self.dead_letters,
+            self.clock,
+            self.doorbell,
+            deployment="test",
+        )
+
     def parts(self) -> ApiParts:
         reading = MemoryReading(self.state)
         ledger = MemoryTaskLedger(self.state)
@@ -165,7 +176,12 @@ class MemorySystem:
         while await router.step():
             pass
         starter = Starter(
-            self.run_queue, self.registry_store, self.engine, self.clock, max_runs_per_execution=10
+            self.run_queue,
+            self.registry_store,
+            self.engine,
+            self.clock,
+            refusal=self.start_refusal,
+            max_runs_per_execution=10,
         )
         await starter.step()
         for execution in self.engine.started.values():

@@ -1,6 +1,7 @@
 """Intake: acked only when durable, buried when it can never be, and nothing blocks the rest."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,13 +9,18 @@ import pytest
 from tests.unit.memory_system import MemorySystem, event
 
 from activity_core.adapters.memory.broker import MemoryBroker
+from activity_core.adapters.memory.secrets import MemoryKeySets, MemorySecrets
+from activity_core.core.definition.event_source import EventSource
+from activity_core.core.definition_file.bundle import Bundle
 from activity_core.core.errors import UnavailableError
-from activity_core.core.event.binding import decode_nats
-from activity_core.core.event.envelope import EventEnvelope
-from activity_core.ports.broker import Delivery
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.inbox import Acceptance
-from activity_core.services.intake import REDELIVER_AFTER, Intake
+from activity_core.services.burial import Burial
+from activity_core.services.gate import Gate
+from activity_core.services.intake import MOST_ATTEMPTS, REDELIVER_AFTER, Intake
+from activity_core.services.message_reader import MessageReader
+from activity_core.services.registry import Registry
+from activity_core.services.verifier import Verifier
 
 HORIZON = timedelta(days=1)
 
@@ -25,15 +31,29 @@ class Scene:
     def __init__(self) -> None:
         self.system = MemorySystem()
         self.broker = MemoryBroker(self.system.clock)
-        self.intake = Intake(
+        self.intake = self.intake_of(None)
+
+    def intake_of(self, source: EventSource | None, *, unlisted: bool = True) -> Intake:
+        system = self.system
+        return Intake(
             self.broker,
-            self.system.ingest,
-            self.system.dead_letters,
-            self.system.clock,
-            via="nats",
-            decode=_decode,
+            MessageReader(
+                Verifier(MemorySecrets({"env:S": "sesame"}), MemoryKeySets({})),
+                max_depth=64,
+                max_events=100,
+            ),
+            Gate(system.registry_store, system.clock, unlisted=unlisted),
+            system.ingest,
+            Burial(system.dead_letters, system.clock),
+            clock=system.clock,
+            protocol=source.way if source else "nats",
+            source=source,
             horizon=HORIZON,
+            sleep=self._sleep,
         )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.system.clock.advance(timedelta(seconds=seconds))
 
     async def consume(self) -> None:
         self.broker.close()
@@ -44,10 +64,9 @@ class Scene:
         return list(self.system.state.tables.dead_letters.values())
 
 
-def _decode(delivery: Delivery) -> EventEnvelope:
-    return decode_nats(
-        delivery.headers, delivery.body, subject=delivery.subject, position=delivery.position
-    )
+def source(**more: Any) -> EventSource:
+    way = {"topics": ["shop"]} | more.pop("kafka", {})
+    return EventSource.model_validate({"kind": "source", "id": "shop", "kafka": way} | more)
 
 
 @pytest.fixture
@@ -128,3 +147,78 @@ async def test_a_lost_broker_ends_the_step(scene: Scene):
     scene.broker.interrupt(UnavailableError("gone"))
     with pytest.raises(UnavailableError):
         await scene.intake.step()
+
+
+async def test_a_sender_that_no_source_lists_is_buried_where_that_is_not_allowed(scene: Scene):
+    scene.intake = scene.intake_of(None, unlisted=False)
+    scene.broker.send(raw())
+    await scene.consume()
+    assert scene.broker.endings == ["dead: forbidden"]
+    assert await scene.system.inbox.depth() == 0
+
+
+async def test_a_source_sends_only_what_it_may(scene: Scene):
+    scene.intake = scene.intake_of(source(allow={"types": ["order.*"]}))
+    scene.broker.send(raw())
+    scene.broker.send(raw(id_="o-2", type="refund.asked"))
+    await scene.consume()
+    assert scene.broker.endings == ["ack", "dead: forbidden"]
+    [letter] = scene.letters
+    assert (letter.source_id, letter.via) == ("shop", "kafka")
+
+
+async def test_what_does_not_prove_its_source_is_buried(scene: Scene):
+    scene.intake = scene.intake_of(source(kafka={"verify": {"bearer": {"secrets": ["env:S"]}}}))
+    scene.broker.send(raw(), headers={"Authorization": "Bearer sesame"})
+    scene.broker.send(raw(id_="o-2"), headers={"Authorization": "Bearer guessed"})
+    scene.broker.send(raw(id_="o-3"))
+    await scene.consume()
+    assert scene.broker.endings == ["ack", "dead: unverified", "dead: unverified"]
+
+
+async def test_plain_json_is_mapped_and_one_message_may_be_several_events(scene: Scene):
+    each = {"each": "body.orders", "id": "item.no", "type": "'order.placed'"}
+    scene.intake = scene.intake_of(source(kafka={"map": each}))
+    scene.broker.send(json.dumps({"orders": [{"no": "1"}, {"no": "2"}]}).encode())
+    scene.broker.send(b'{"orders": 7}')
+    await scene.consume()
+    assert scene.broker.endings == ["ack", "dead: mapping_failed"]
+    assert await scene.system.inbox.depth() == 2
+
+
+async def test_a_rate_makes_the_broker_wait(scene: Scene):
+    scene.intake = scene.intake_of(source(rate={"per_second": 1, "burst": 1}))
+    await apply(scene, source(rate={"per_second": 1, "burst": 1}))
+    begun = scene.system.clock.now()
+    for number in range(4):
+        scene.broker.send(raw(id_=f"o-{number}"))
+    await scene.consume()
+    assert scene.broker.endings == ["ack"] * 4
+    assert scene.system.clock.now() - begun >= timedelta(seconds=3)
+
+
+async def test_poison_is_tried_again_then_buried_and_harms_no_other(scene: Scene):
+    inbox, accept = scene.system.inbox, scene.system.inbox.accept
+
+    async def poisoned(arrivals: Sequence[Any], at: Any) -> list[Acceptance]:
+        if any(arrival.envelope.id == "bad" for arrival in arrivals):
+            raise ValueError("surprise")
+        return await accept(arrivals, at)
+
+    inbox.accept = poisoned  # type: ignore[method-assign]
+    for id_ in ("o-1", "bad", "o-2"):
+        scene.broker.send(raw(id_=id_))
+    for _ in range(MOST_ATTEMPTS):
+        await scene.consume()
+        scene.system.clock.advance(REDELIVER_AFTER)
+    assert scene.broker.endings == ["ack", "dead: poison", "ack"]
+    [letter] = scene.letters
+    assert f"{MOST_ATTEMPTS} times" in letter.message
+    assert "surprise" in letter.message
+
+
+async def apply(scene: Scene, *sources: EventSource) -> None:
+    """Put sources into the registry."""
+    system = scene.system
+    registry = Registry(system.registry_store, system.doorbell, system.clock, config={})
+    await registry.apply(Bundle(sources=sources), "ann")

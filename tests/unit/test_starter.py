@@ -4,8 +4,9 @@ import pytest
 from tests.unit.memory_system import MemorySystem
 
 from activity_core.core.definition_file.parse import parse_definitions
-from activity_core.core.errors import UnavailableError
+from activity_core.core.errors import StartRefusedError, UnavailableError
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.run.run import RunStatus
 from activity_core.ports.engine import WorkflowState
 from activity_core.ports.run_queue import Signal, SignalKind
 from activity_core.services.registry import Registry
@@ -36,6 +37,7 @@ class Scene:
             system.registry_store,
             system.engine,
             system.clock,
+            refusal=system.start_refusal,
             max_runs_per_execution=max_runs,
         )
 
@@ -108,6 +110,23 @@ async def test_one_failure_does_not_keep_the_others_from_starting(scene: Scene):
         await scene.starter.step()
     assert len(scene.engine.started) == 2
     assert scene.leased() == 1
+
+
+async def test_what_can_never_be_started_fails_and_is_buried_beside_the_others(scene: Scene):
+    await scene.fire("held.one", 2)
+    scene.engine.failures.before(StartRefusedError("no such queue"))
+    await scene.starter.step()
+    assert len(scene.engine.started) == 1
+    tables = scene.system.state.tables
+    [failed] = [run for run in tables.runs.values() if run.status is RunStatus.FAILED]
+    [letter] = tables.dead_letters.values()
+    assert (letter.via, letter.code, letter.run_id) == ("starter", "start_refused", failed.run_id)
+    assert failed.failure is not None
+    assert failed.failure.code == "start_refused"
+    assert scene.leased() == 0
+    scene.system.clock.advance(LEASE * 2)
+    await scene.starter.step()
+    assert len(scene.engine.started) == 1
 
 
 async def test_a_bug_is_not_hidden_by_an_outage(scene: Scene):

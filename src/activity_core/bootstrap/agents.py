@@ -6,26 +6,25 @@ by itself when that comes back; only cancellation ends it.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
 from typing import Any
 
-from activity_core.adapters.nats.consumer import NatsConsumer
-from activity_core.adapters.nats.publisher import NatsPublisher
+from activity_core.adapters.nats.connection import INBOX_STREAM
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.scheduler import TemporalScheduler
 from activity_core.bootstrap.system import System
-from activity_core.core.event.binding import decode_nats
-from activity_core.core.event.envelope import EventEnvelope
-from activity_core.ports.broker import Delivery
+from activity_core.core.definition.event_source import EventSource
 from activity_core.ports.doorbell import Topic
 from activity_core.services.backfill import Backfiller
+from activity_core.services.burial import Burial
 from activity_core.services.intake import Intake
+from activity_core.services.intakes import Intakes
 from activity_core.services.loop import repeat, serve
 from activity_core.services.reconciler import Reconciler
 from activity_core.services.relay import Relay
 from activity_core.services.router import Router
 from activity_core.services.run_auditor import RunAuditor
 from activity_core.services.slot_auditor import SlotAuditor
+from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import Starter
 from activity_core.settings import RUNS_QUEUE
 from activity_core.workflows.worker import workers
@@ -45,17 +44,27 @@ async def router(system: System) -> None:
 
 
 async def intake(system: System) -> None:
-    """Takes events from NATS."""
-    agent = Intake(
-        NatsConsumer(system.nats),
-        system.ingest,
-        system.stores.dead_letters,
-        system.clock,
-        via="nats",
-        decode=partial(_decode, max_depth=system.settings.max_json_depth),
-        horizon=system.settings.horizon,
-    )
-    await repeat("intake", agent.step, asyncio.sleep, period=PERIOD)
+    """Takes events from the brokers, as long as their sources are active."""
+    reader = system.message_reader()
+    burial = Burial(system.stores.dead_letters, system.clock)
+
+    async def consume(source: EventSource | None) -> None:
+        agent = Intake(
+            system.brokers.consumer(source),
+            reader,
+            system.gate,
+            system.ingest,
+            burial,
+            clock=system.clock,
+            protocol=source.way if source else "nats",
+            source=source,
+            horizon=system.settings.horizon,
+        )
+        await repeat("intake", agent.step, asyncio.sleep, period=PERIOD)
+
+    inbox = INBOX_STREAM if system.settings.nats_url else None
+    async with Intakes(system.gate, consume, inbox=inbox).until_left() as intakes:
+        await repeat("intakes", intakes.step, asyncio.sleep, period=PERIOD)
 
 
 async def starter(system: System) -> None:
@@ -66,6 +75,13 @@ async def starter(system: System) -> None:
         system.stores.registry,
         engine,
         system.clock,
+        refusal=StartRefusal(
+            system.stores.run_ledger,
+            system.stores.dead_letters,
+            system.clock,
+            system.doorbell,
+            deployment=system.settings.deployment,
+        ),
         max_runs_per_execution=system.settings.max_runs_per_execution,
     )
     await serve("starter", agent.step, system.doorbell, Topic.STARTER, period=PERIOD)
@@ -81,7 +97,7 @@ async def worker(system: System) -> None:
 
 async def relay(system: System) -> None:
     """Publishes what was recorded."""
-    agent = Relay(system.stores.outbox, NatsPublisher(system.nats), system.clock)
+    agent = Relay(system.stores.outbox, system.brokers.publisher(), system.clock)
     await serve("relay", agent.step, system.doorbell, Topic.RELAY, period=PERIOD)
 
 
@@ -130,13 +146,3 @@ async def _keep_house(system: System) -> None:
 AGENTS: Mapping[str, Agent] = {
     agent.__name__: agent for agent in (router, intake, starter, worker, relay, reconciler, auditor)
 }
-
-
-def _decode(delivery: Delivery, *, max_depth: int) -> EventEnvelope:
-    return decode_nats(
-        delivery.headers,
-        delivery.body,
-        subject=delivery.subject,
-        position=delivery.position,
-        max_depth=max_depth,
-    )

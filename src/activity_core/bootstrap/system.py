@@ -16,7 +16,6 @@ from temporalio.service import RPCError, TLSConfig
 from activity_core.adapters.http.guard import guarded_client
 from activity_core.adapters.http.performer import HttpPerformer
 from activity_core.adapters.http.source import HttpSource
-from activity_core.adapters.nats.connection import NatsConnection, NatsSettings
 from activity_core.adapters.plugins import PythonPerformer, PythonSource
 from activity_core.adapters.postgres.doorbell import PostgresDoorbell
 from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
@@ -25,18 +24,18 @@ from activity_core.adapters.postgres.sql_source import SqlSource
 from activity_core.adapters.secrets import resolve_secret
 from activity_core.adapters.system_clock import SystemClock
 from activity_core.adapters.temporal.client import connect
+from activity_core.bootstrap.brokers import Brokers
+from activity_core.bootstrap.required import required
 from activity_core.bootstrap.stores import Stores
-from activity_core.core.errors import ConfigurationError, UnavailableError
-from activity_core.core.event.binding import decode_nats
-from activity_core.core.event.envelope import EventEnvelope
-from activity_core.core.jsontext import parse_json
+from activity_core.core.errors import UnavailableError
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.ports.context_source import ContextSource
-from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.task_performer import TaskPerformer
 from activity_core.services.catalogue import Catalogue
+from activity_core.services.gate import Gate
 from activity_core.services.ingest import Ingest
 from activity_core.services.loop import until_available
+from activity_core.services.message_reader import MessageReader
 from activity_core.services.performer import Performer
 from activity_core.services.run_closer import RunCloser
 from activity_core.services.run_context import ContextReader
@@ -45,6 +44,7 @@ from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
 from activity_core.services.slot_history import SlotHistories
 from activity_core.services.slot_settler import SlotSettler
+from activity_core.services.verifier import Verifier
 from activity_core.settings import Settings
 from activity_core.workflows.steps import RunSteps
 
@@ -66,8 +66,10 @@ class System:
         self.clock = SystemClock()
         self.stores = Stores.over(pool, settings.tenant, recovery_rate=settings.recovery_rate)
         self.housekeeping = PostgresHousekeeping(pool)
-        nats_url = required(settings.nats_url, "ACTIVITY_CORE_NATS_URL", "nats://127.0.0.1:4222")
-        self.nats = NatsConnection(NatsSettings(nats_url, settings.nats_credentials))
+        self.brokers = Brokers(settings)
+        self.gate = Gate(
+            self.stores.registry, self.clock, unlisted=settings.unlisted_senders == "allow"
+        )
         self.ingest = Ingest(self.stores.inbox, self.doorbell, self.clock, tenant=settings.tenant)
         self._http = http
         self._sql = sql
@@ -112,17 +114,13 @@ class System:
         except RPCError as error:
             raise UnavailableError(f"Temporal: {error.message}") from error
 
-    def decode_letter(self, letter: DeadLetter) -> EventEnvelope:
-        """What a dead letter says; raises BadInputError while that is no event."""
-        depth = self.settings.max_json_depth
-        if letter.via != "nats":
-            return EventEnvelope.from_json(parse_json(letter.body, max_depth=depth))
-        return decode_nats(
-            letter.headers,
-            letter.body,
-            subject=letter.subject,
-            position=letter.dead_letter_id,
-            max_depth=depth,
+    def message_reader(self) -> MessageReader:
+        """What verifies and maps the messages of sources."""
+        settings = self.settings
+        return MessageReader(
+            Verifier(self._secrets, HttpKeySets(self._http, self.clock)),
+            max_depth=settings.max_json_depth,
+            max_events=settings.max_batch_events,
         )
 
     def run_steps(self) -> RunSteps:
@@ -191,22 +189,8 @@ async def open_system(settings: Settings) -> AsyncIterator[System]:
         sql = SqlSource()
         stack.push_async_callback(sql.close)
         system = System(settings, pool, doorbell, http, sql)
-        stack.push_async_callback(system.nats.forget)
+        stack.push_async_callback(system.brokers.close)
         yield system
-
-
-def required(value: str | None, variable: str, example: str) -> str:
-    """The value of a setting that this process cannot do without.
-
-    Raises:
-        ConfigurationError: it is not set.
-    """
-    if not value:
-        raise ConfigurationError(
-            f"{variable} is not set",
-            hint=f"set it like {example}, or use `activity-core dev`, which brings its own servers",
-        )
-    return value
 
 
 def _api_key(settings: Settings) -> str | None:

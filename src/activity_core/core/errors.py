@@ -211,6 +211,13 @@ class RejectedError(ActivityCoreError):
     status = 422
 
 
+class StartRefusedError(ActivityCoreError):
+    """Temporal will never start this workflow as it is asked for; trying again cannot help."""
+
+    code = "start_refused"
+    status = 422
+
+
 class ConfigurationError(ActivityCoreError):
     """The settings or the machine do not allow the process to start."""
 

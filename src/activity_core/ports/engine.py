@@ -25,6 +25,7 @@ class Engine(Protocol):
         """Start RunActivity for an execution; one that was started before counts as success.
 
         Raises:
+            StartRefusedError: it can never be started as it is.
             UnavailableError: unknown whether it was started; start it again.
         """
         ...

@@ -13,7 +13,12 @@ from datetime import timedelta
 import structlog
 
 from activity_core.core.definition.event_source import EventSource
-from activity_core.core.errors import ActivityCoreError, BadInputError, PoisonError, UnavailableError
+from activity_core.core.errors import (
+    ActivityCoreError,
+    BadInputError,
+    PoisonError,
+    UnavailableError,
+)
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.message import Message
 from activity_core.ports.broker import Consumer, Delivery
@@ -54,8 +59,8 @@ class Intake:
         gate: Gate,
         ingest: Ingest,
         burial: Burial,
-        clock: Clock,
         *,
+        clock: Clock,
         protocol: str,
         source: EventSource | None,
         horizon: timedelta,
@@ -89,11 +94,8 @@ class Intake:
     async def _settle(self, deliveries: Sequence[Delivery]) -> None:
         try:
             await self._gate.entrances()
-            good: list[Read] = []
-            for delivery in deliveries:
-                if (events := await self._read(delivery)) is not None:
-                    good.append((delivery, events))
-            if good:
+            read = [(delivery, await self._read(delivery)) for delivery in deliveries]
+            if good := [(delivery, events) for delivery, events in read if events is not None]:
                 await self._accept(good)
         except UnavailableError:
             # Nothing is acked before it is durable: the broker keeps it and sends it again.
@@ -143,9 +145,7 @@ class Intake:
             await self._one_by_one(good, error)
             return
         for delivery, events_of_it in good:
-            conflicts = [
-                event for event in events_of_it if next(answers) is Acceptance.CONFLICT
-            ]
+            conflicts = [event for event in events_of_it if next(answers) is Acceptance.CONFLICT]
             if conflicts:
                 await self._bury(delivery, event_conflict(conflicts[0]))
             else:

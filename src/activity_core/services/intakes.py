@@ -25,9 +25,12 @@ Plan = dict[str, EventSource | None]
 
 
 class Intakes:
-    """Looks after the intakes of one process. `inbox`: the name of the stream of all and sundry."""
+    """Looks after the intakes of one process.
 
-    def __init__(self, gate: Gate, run: Run, *, inbox: str) -> None:
+    `inbox`: the NATS stream for whoever no source lists; None without NATS.
+    """
+
+    def __init__(self, gate: Gate, run: Run, *, inbox: str | None) -> None:
         self._gate = gate
         self._run = run
         self._inbox = inbox
@@ -63,7 +66,7 @@ class Intakes:
         await asyncio.wait([task])
 
 
-def plan(entrances: Entrances, inbox: str) -> Plan:
+def plan(entrances: Entrances, inbox: str | None) -> Plan:
     """The sources to consume for; and the inbox stream, unless a source claims it."""
     wanted: Plan = {}
     claimed = False
@@ -74,6 +77,6 @@ def plan(entrances: Entrances, inbox: str) -> Plan:
         claimed = claimed or (source.nats_ is not None and source.nats_.stream == inbox)
         if entry.status == "active":
             wanted[f"{source_id} v{entry.version}"] = source
-    if not claimed:
+    if inbox is not None and not claimed:
         wanted[inbox] = None
     return wanted

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from activity_core.core.errors import UnavailableError
+from activity_core.core.errors import StartRefusedError, UnavailableError
 from activity_core.core.run.composition import compose
 from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.clock import Clock
@@ -17,6 +17,7 @@ from activity_core.ports.engine import Engine
 from activity_core.ports.registry import RegistrySnapshot, RegistryStore
 from activity_core.ports.run_queue import RunQueue, SignalKind
 from activity_core.services.metrics import EXECUTIONS_STARTED
+from activity_core.services.start_refusal import StartRefusal
 
 LEASE = timedelta(seconds=10)
 """How long a start may take before another starter tries the same workflow id."""
@@ -35,12 +36,14 @@ class Starter:
         engine: Engine,
         clock: Clock,
         *,
+        refusal: StartRefusal,
         max_runs_per_execution: int,
     ) -> None:
         self._queue = queue
         self._registry = registry
         self._engine = engine
         self._clock = clock
+        self._refusal = refusal
         self._max_runs = max_runs_per_execution
         self._fused: Mapping[tuple[str, int], bool] = {}
         self._revision = -1
@@ -89,6 +92,9 @@ class Starter:
         if started:
             EXECUTIONS_STARTED.inc(len(started))
             await self._queue.mark_started(started)
+        for execution, result in zip(executions, results, strict=True):
+            if isinstance(result, StartRefusedError):
+                await self._refusal.close(execution, result)
         _raise_first(results)
 
     async def _deliver_signals(self) -> bool:
@@ -125,7 +131,11 @@ def _fused_versions(snapshot: RegistrySnapshot) -> Mapping[tuple[str, int], bool
 
 def _raise_first(results: Sequence[BaseException | None]) -> None:
     """Outages first: they are expected, logged quietly and backed off from."""
-    errors = [result for result in results if result is not None]
+    errors = [
+        result
+        for result in results
+        if result is not None and not isinstance(result, StartRefusedError)
+    ]
     for error in errors:
         if not isinstance(error, UnavailableError):
             raise error

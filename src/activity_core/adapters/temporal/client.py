@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.service import RPCError, TLSConfig
+from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
-from activity_core.core.errors import UnavailableError
+from activity_core.core.errors import StartRefusedError, UnavailableError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between tries while it does not answer."""
@@ -40,6 +40,21 @@ async def connect(
                 ) from error
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
+
+
+_FOR_GOOD = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.OUT_OF_RANGE})
+"""Answers about the request itself: the same request gets them again."""
+
+
+def start_refused(error: RPCError, workflow_id: str) -> StartRefusedError | None:
+    """The error of ours for a start that can never succeed; None if trying again may help."""
+    if error.status not in _FOR_GOOD:
+        return None
+    return StartRefusedError(
+        f"Temporal refuses it: {error.message}",
+        subject=f"workflow {workflow_id}",
+        hint="mend what it names, then replay the dead letter",
+    )
 
 
 def unavailable(error: RPCError, doing: str) -> UnavailableError:

@@ -8,7 +8,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activity_core.adapters.temporal.client import unavailable
+from activity_core.adapters.temporal.client import start_refused, unavailable
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
 from activity_core.workflows.messages import (
@@ -46,6 +46,7 @@ class TemporalEngine:
         """Start RunActivity for an execution; one that was started before counts as success.
 
         Raises:
+            StartRefusedError: it can never be started as it is.
             UnavailableError: unknown whether it was started; start it again.
         """
         try:
@@ -61,6 +62,8 @@ class TemporalEngine:
         except WorkflowAlreadyStartedError:
             return
         except RPCError as error:
+            if refused := start_refused(error, execution.workflow_id):
+                raise refused from error
             raise unavailable(error, f"starting {execution.workflow_id}") from error
 
     async def signal(self, workflow_id: str) -> bool:

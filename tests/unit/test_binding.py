@@ -1,4 +1,4 @@
-"""How events travel: the official HTTP scenarios, every content mode, and hostile headers."""
+"""How events travel by HTTP: the official scenarios, every content mode, and hostile headers."""
 
 import json
 import re
@@ -22,7 +22,6 @@ from activity_core.core.event.binding import (
     BATCH,
     STRUCTURED,
     decode_http,
-    decode_nats,
     encode_structured,
 )
 from activity_core.core.event.envelope import EventEnvelope
@@ -53,10 +52,6 @@ def one(headers: dict[str, str], body: bytes) -> EventEnvelope:
         raise item
     assert not decoded.batch
     return item
-
-
-def nats(headers: dict[str, str] | None, body: bytes) -> EventEnvelope:
-    return decode_nats(headers, body, subject="events.order", position="S/1/42")
 
 
 def scenarios() -> list[tuple[dict[str, str], bytes, dict[str, str], object]]:
@@ -101,8 +96,6 @@ def test_encoded_events_are_decoded_again(value: dict[str, JsonValue]) -> None:
     envelope = EventEnvelope.from_json(value)
     headers, body = encode_structured(envelope)
     assert one(headers, body) == envelope
-    assert nats(headers, body) == envelope
-    assert nats(None, body) == envelope
 
 
 @given(events)
@@ -111,13 +104,13 @@ def test_binary_events_of_the_sdk(value: dict[str, JsonValue]) -> None:
     attributes |= {"datacontenttype": "application/json", "myext": value["type"]}
     theirs = CloudEvent({**attributes, "time": NINE}, {"a": value["id"]})
     message = to_binary_event(theirs)
-    for event in (one(message.headers, message.body), nats(message.headers, message.body)):
-        assert event.time == NINE
-        assert event.to_json() == {
-            **attributes,
-            "time": "2026-11-21T09:00:00Z",
-            "data": {"a": value["id"]},
-        }
+    event = one(message.headers, message.body)
+    assert event.time == NINE
+    assert event.to_json() == {
+        **attributes,
+        "time": "2026-11-21T09:00:00Z",
+        "data": {"a": value["id"]},
+    }
 
 
 @given(
@@ -132,8 +125,6 @@ def test_anything_gives_events_or_the_documented_errors(
 ) -> None:
     with suppress(MalformedJsonError, UnsupportedMediaTypeError):
         decode_http(headers, body)
-    with suppress(InvalidEventError, MalformedJsonError, UnsupportedMediaTypeError):
-        nats(headers, body)
 
 
 @pytest.mark.parametrize("content_type", [BATCH, "application/json"])
@@ -182,11 +173,6 @@ def test_binary_data_by_content_type(
     assert one(headers, body).to_json() == {**EVENT, **declared, **expected}
 
 
-def test_nats_carries_the_data_content_type_as_an_attribute() -> None:
-    event = nats({**CE, "ce-datacontenttype": "text/plain"}, b"hello")
-    assert (event.datacontenttype, event.data) == ("text/plain", "hello")
-
-
 @pytest.mark.parametrize(
     ("header", "value"),
     [
@@ -216,13 +202,12 @@ def test_percent_encoded_values_survive(value: str) -> None:
         ({**CE, "ce-subject": "%00"}, "subject must be"),
         ({**CE, "ce-subject": "\udcff"}, "subject must be"),
         ({**CE, "ce-my_ext": "x"}, "my_ext"),
+        ({**CE, "ce-data_base64": "eA=="}, "data travels in the body"),
     ],
 )
 def test_binary_headers_that_are_refused(headers: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidEventError, match=message):
         one(headers, b"")
-    with pytest.raises(InvalidEventError, match=message):
-        nats(headers, b"")
 
 
 @pytest.mark.parametrize(
@@ -239,26 +224,3 @@ def test_bodies_that_cannot_be_read(headers: dict[str, str]) -> None:
         decode_http(headers, b'{"a":1,"a":2}')
     with pytest.raises(MalformedJsonError, match="deeper than 2"):
         decode_http(headers, b"[[[]]]", max_depth=2)
-
-
-def test_a_message_without_an_id_is_named_by_its_position() -> None:
-    body = b'{"type":"t","source":"s","payload":1}'
-    assert nats(None, body).id == "nats:S/1/42"
-    assert nats({}, body) == nats(None, body)
-    without_id = {name: value for name, value in CE.items() if name != "ce-id"}
-    assert nats(without_id, b"").id == "nats:S/1/42"
-
-
-@pytest.mark.parametrize("body", [b'{"type":"t"}', b'{"source":"s"}', b"[]", b"1"])
-def test_only_the_id_of_a_message_is_derived(body: bytes) -> None:
-    with pytest.raises(InvalidEventError) as caught:
-        nats(None, body)
-    assert caught.value.subject == "message S/1/42 on events.order"
-
-
-def test_messages_of_the_structured_mode() -> None:
-    body = json.dumps(EVENT).encode()
-    for content_type in (STRUCTURED, "application/cloudevents", f"{STRUCTURED}; charset=utf-8"):
-        assert nats({"Content-Type": content_type}, body).id == "7"
-    with pytest.raises(UnsupportedMediaTypeError):
-        nats({"content-type": BATCH}, body)

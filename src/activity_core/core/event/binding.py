@@ -1,24 +1,22 @@
 """How events travel: headers and a body become envelopes, an envelope becomes headers and a body.
 
-In: the HTTP API (`decode_http`) and the NATS adapter (`decode_nats`), in every content mode of
-the CloudEvents bindings, and plain JSON. Out: the relay (`encode_structured`). Headers are any
+In: the HTTP API (`decode_http`) and messages of brokers (`decode_message`), in every content mode
+of the CloudEvents bindings, and plain JSON. Out: the relay (`encode_structured`). Headers are any
 mapping of text; their names are compared without case.
 """
 
-import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from activity_core.core.errors import (
     BadInputError,
     InvalidEventError,
-    MalformedJsonError,
     PayloadTooLargeError,
     UnsupportedMediaTypeError,
 )
+from activity_core.core.event.binary_mode import HTTP, PROTOCOLS, Carriage, media_type_of
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.event.message import Message
 from activity_core.core.jsontext import MAX_DEPTH, JsonValue, parse_json
 
 STRUCTURED = "application/cloudevents+json"
@@ -26,10 +24,6 @@ BATCH = "application/cloudevents-batch+json"
 
 MAX_EVENTS = 1_000
 """Events of a batch, unless the caller says otherwise."""
-
-_CE = "ce-"
-_JSON_TYPE = re.compile(r"(application|text)/json|[^/]+/[^/]+\+json")
-_UTF8_NAMES = ("utf-8", "utf8", "us-ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ def decode_http(
         UnsupportedMediaTypeError: the content type is none of these.
     """
     fields = {name.lower(): value for name, value in headers.items()}
-    media_type = _media_type(fields.get("content-type", ""))
+    media_type = media_type_of(fields.get("content-type", ""))
     if media_type == STRUCTURED:
         return DecodedEvents((_event_or_error(parse_json(body, max_depth=max_depth)),), batch=False)
     if media_type == BATCH:
@@ -65,7 +59,7 @@ def decode_http(
         if not isinstance(value, list):
             return DecodedEvents((InvalidEventError("a batch must be a JSON array"),), batch=False)
         return _batch(value, max_events)
-    if not media_type.startswith("application/cloudevents") and _has_ce(fields):
+    if not media_type.startswith("application/cloudevents") and HTTP.carries(fields):
         return DecodedEvents((_binary_or_error(fields, body, max_depth),), batch=False)
     if media_type == "application/json":
         value = parse_json(body, max_depth=max_depth)
@@ -78,21 +72,16 @@ def decode_http(
     )
 
 
-def decode_nats(
-    headers: Mapping[str, str] | None,
-    body: bytes,
-    *,
-    subject: str,
-    position: str,
-    max_depth: int = MAX_DEPTH,
-) -> EventEnvelope:
-    """Read a message: binary mode if it has ce- headers, else a JSON object in either spelling.
+def decode_message(message: Message, *, protocol: str, max_depth: int = MAX_DEPTH) -> EventEnvelope:
+    """Read a broker's message: binary mode if it has headers of it, else a JSON object.
+
+    Without a content type, and with one that says nothing of CloudEvents, either spelling of
+    events is read. A batch is refused: no broker's binding has one, and a message is settled as
+    one.
 
     Args:
-        headers: as the client gives them; None when there are none.
-        body: the payload.
-        subject: where it was published; only for the messages of errors.
-        position: incarnation and sequence of the stream: the id of a message that has none.
+        message: as it came; its `default_id` is the id of an event that has none.
+        protocol: one of `PROTOCOLS`: by which binding attributes are in headers.
         max_depth: levels that the JSON may nest.
 
     Raises:
@@ -100,26 +89,32 @@ def decode_nats(
         MalformedJsonError: the body cannot be read.
         UnsupportedMediaTypeError: a CloudEvents format other than single JSON.
     """
-    fields = {name.lower(): value for name, value in (headers or {}).items()}
-    media_type = _media_type(fields.get("content-type", ""))
-    default_id = f"nats:{position}"
+    fields = {name.lower(): value for name, value in message.headers.items()}
     try:
-        if media_type.startswith("application/cloudevents"):
-            # The binding's drafts name the structured mode without the format.
-            if media_type not in (STRUCTURED, "application/cloudevents"):
-                raise UnsupportedMediaTypeError(
-                    f"content type {media_type[:80]!r}", hint=f"publish {STRUCTURED}"
-                )
-        elif _has_ce(fields):
-            return EventEnvelope.from_json(_binary(fields, body, max_depth), default_id=default_id)
-        return EventEnvelope.from_json(parse_json(body, max_depth=max_depth), default_id=default_id)
+        value = _message_value(fields, message.body, PROTOCOLS[protocol], max_depth)
+        return EventEnvelope.from_json(value, default_id=message.default_id or None)
     except BadInputError as error:
-        error.subject = f"message {position} on {subject}"
+        error.subject = message.place
         raise
 
 
+def _message_value(
+    fields: Mapping[str, str], body: bytes, carriage: Carriage, max_depth: int
+) -> JsonValue:
+    media_type = media_type_of(fields.get("content-type", ""))
+    if media_type.startswith("application/cloudevents"):
+        # The drafts of the NATS binding name the structured mode without the format.
+        if media_type not in (STRUCTURED, "application/cloudevents"):
+            raise UnsupportedMediaTypeError(
+                f"content type {media_type[:80]!r}", hint=f"publish {STRUCTURED}"
+            )
+    elif carriage.carries(fields):
+        return carriage.event(fields, body, max_depth)
+    return parse_json(body, max_depth=max_depth)
+
+
 def encode_structured(envelope: EventEnvelope) -> tuple[dict[str, str], bytes]:
-    """Headers and body of the structured mode, the same for HTTP and NATS."""
+    """Headers and body of the structured mode, the same by every way."""
     return {"content-type": STRUCTURED}, envelope.to_bytes()
 
 
@@ -144,65 +139,6 @@ def _binary_or_error(
     fields: Mapping[str, str], body: bytes, max_depth: int
 ) -> EventEnvelope | InvalidEventError:
     try:
-        return EventEnvelope.from_json(_binary(fields, body, max_depth))
+        return EventEnvelope.from_json(HTTP.event(fields, body, max_depth))
     except InvalidEventError as error:
         return error
-
-
-def _has_ce(fields: Mapping[str, str]) -> bool:
-    return any(name.startswith(_CE) for name in fields)
-
-
-def _binary(fields: Mapping[str, str], body: bytes, max_depth: int) -> dict[str, JsonValue]:
-    # NATS carries datacontenttype as a ce- header, HTTP as its content type; either is read.
-    event: dict[str, JsonValue] = {}
-    if content_type := fields.get("content-type"):
-        event["datacontenttype"] = content_type
-    for name, value in fields.items():
-        if name.startswith(_CE):
-            event[name.removeprefix(_CE)] = _attribute(name, value)
-    if "specversion" not in event:
-        raise InvalidEventError("header ce-specversion is missing")
-    for name in ("data", "data_base64", "payload"):
-        if name in event:
-            raise InvalidEventError(f"header {_CE}{name}: data travels in the body")
-    if body:
-        key, data = _data(str(event.get("datacontenttype", "")), body, max_depth)
-        event[key] = data
-    return event
-
-
-def _data(content_type: str, body: bytes, max_depth: int) -> tuple[str, JsonValue]:
-    """JSON as its value, text in UTF-8 as a string, anything else as base64."""
-    media_type = _media_type(content_type)
-    if _JSON_TYPE.fullmatch(media_type):
-        return "data", parse_json(body, max_depth=max_depth)
-    try:
-        if media_type.startswith("text/") and _is_utf8(content_type):
-            return "data", body.decode()
-        if not media_type:  # JSON is CloudEvents' default, but nobody said so
-            return "data", parse_json(body, max_depth=max_depth)
-    except (UnicodeDecodeError, MalformedJsonError):
-        pass
-    return "data_base64", base64.b64encode(body).decode()
-
-
-def _attribute(name: str, value: str) -> str:
-    """Undo a header's quoting and one round of percent-encoding (HTTP binding, 3.1.3.2)."""
-    if value[:1] == value[-1:] == '"' and len(value) > 1:
-        value = re.sub(r"\\(.)", r"\1", value[1:-1])
-    if "%" not in value:
-        return value
-    try:
-        return unquote_to_bytes(value).decode()
-    except UnicodeError:
-        raise InvalidEventError(f"header {name} is not percent-encoded UTF-8") from None
-
-
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
-
-
-def _is_utf8(content_type: str) -> bool:
-    charset = re.search(r";\s*charset\s*=\s*\"?([^\s;\"]+)", content_type, re.IGNORECASE)
-    return charset is None or charset[1].lower() in _UTF8_NAMES

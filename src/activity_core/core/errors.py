@@ -139,10 +139,18 @@ class UnauthorisedError(ActivityCoreError):
 
 
 class UnverifiedError(ActivityCoreError):
-    """A signature, token or certificate that does not prove what it should; never says which."""
+    """A signature, token or certificate that does not prove what it should.
+
+    The sender is always told the same. `reason` is for operators alone: what was looked at and
+    found wanting, never a value of it.
+    """
 
     code = "unverified"
     status = 401
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the request does not prove that it is from this source")
+        self.reason = reason
 
 
 class ForbiddenError(ActivityCoreError):

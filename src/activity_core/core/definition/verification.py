@@ -4,14 +4,16 @@ Read by `definition_file`; carried out by `core.admission` over secrets that `po
 Nothing here holds a secret, only where it is found.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from activity_core.core.definition.connection import SecretRef
 from activity_core.core.definition.duration import Duration
-from activity_core.core.definition.model import Model, OneOf
+from activity_core.core.definition.model import Model, OneOf, Text
 
 Secrets = Annotated[tuple[SecretRef, ...], Field(min_length=1, max_length=2)]
 """One, or two while a secret is exchanged for the next: either is good."""
@@ -53,8 +55,8 @@ class SlackVerification(Model):
 class HmacVerification(Model):
     """Any other HMAC over the body, perhaps with a time in a header of its own.
 
-    `signed` is what the sender signs: `{timestamp}` and `{body}` are replaced. `prefix` stands
-    before the signature in its header.
+    `signed` is what the sender signs: `{timestamp}` (Unix seconds, from the header `timestamp`)
+    and `{body}` are replaced. `prefix` stands before the signature in its header.
     """
 
     secrets: Secrets
@@ -67,6 +69,16 @@ class HmacVerification(Model):
     )
     timestamp: HeaderName | None = None
     tolerance: Tolerance = FIVE_MINUTES
+
+    @model_validator(mode="after")
+    def _time_is_signed(self) -> "HmacVerification":
+        if (self.timestamp is None) == ("{timestamp}" in self.signed):
+            raise PydanticCustomError(
+                "signed_time",
+                "`timestamp` names the header of a signed time: "
+                "it goes together with {{timestamp}} in `signed`",
+            )
+        return self
 
 
 class BearerVerification(Model):
@@ -82,28 +94,50 @@ class BearerVerification(Model):
 class MtlsVerification(Model):
     """The subject of the client certificate that TLS was set up with, as RFC 4514 writes it."""
 
-    subjects: Annotated[tuple[str, ...], Field(min_length=1, max_length=20)]
+    subjects: Annotated[tuple[Text, ...], Field(min_length=1, max_length=20)]
 
 
 class JwtVerification(Model):
     """A JSON Web Token in `Authorization: Bearer …`, signed by an issuer (OIDC, or a key of ours).
 
-    Keys come from `jwks` (an address, read again when a key is unknown) or `keys` (PEM public keys
-    or shared secrets by reference).
+    Keys come from `jwks` (an address, read again when a key is unknown) or `keys` (PEM public keys,
+    or for HS256 shared secrets of at least 32 bytes, by reference).
     """
 
-    issuer: Annotated[str, Field(min_length=1, max_length=1_000, strict=True)]
-    audience: Annotated[str, Field(min_length=1, max_length=1_000, strict=True)]
+    issuer: Text
+    audience: Text
     algorithms: Annotated[
         tuple[Literal["RS256", "ES256", "EdDSA", "PS256", "HS256"], ...], Field(min_length=1)
     ] = ("RS256", "ES256")
     jwks: Annotated[str, Field(pattern=r"^https?://", max_length=2_000)] | None = None
     keys: Annotated[tuple[SecretRef, ...], Field(max_length=2)] = ()
-    claims: dict[str, str] = Field(default_factory=dict, max_length=20)
+    claims: dict[str, Text] = Field(default_factory=dict, max_length=20)
     """Further claims that must have exactly these values, like `sub`."""
     leeway: Annotated[Duration, Field(ge=timedelta(), le=timedelta(minutes=5))] = timedelta(
         seconds=30
     )
+
+    @model_validator(mode="after")
+    def _keys_suit(self) -> "JwtVerification":
+        if bool(self.jwks) == bool(self.keys):
+            raise PydanticCustomError("jwt_keys", "exactly one of jwks, keys must be given")
+        if "HS256" in self.algorithms and (self.jwks or set(self.algorithms) != {"HS256"}):
+            # Else a public key, which everybody has, might be taken for the shared secret.
+            raise PydanticCustomError(
+                "jwt_algorithms", "HS256 stands alone, and its shared secrets are named by `keys`"
+            )
+        return self
+
+
+SigningVerification = (
+    StandardWebhooksVerification
+    | GithubVerification
+    | StripeVerification
+    | SlackVerification
+    | HmacVerification
+)
+"""Those in which a shared secret signs the body."""
+Proof = SigningVerification | BearerVerification | MtlsVerification | JwtVerification
 
 
 class Verification(OneOf):
@@ -130,3 +164,9 @@ class Verification(OneOf):
     bearer_: BearerVerification | None = Field(default=None, alias="bearer")
     mtls_: MtlsVerification | None = Field(default=None, alias="mtls")
     jwt_: JwtVerification | None = Field(default=None, alias="jwt")
+
+    @property
+    def proof(self) -> Proof:
+        """The one that is given."""
+        ways: Iterable[Proof | None] = (getattr(self, f"{kind}_") for kind in self.kinds)
+        return next(way for way in ways if way is not None)

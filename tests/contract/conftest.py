@@ -11,6 +11,7 @@ from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
 from activity_core.adapters.memory.inbox import MemoryInbox
 from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.reading import MemoryReading
+from activity_core.adapters.memory.refusals import MemoryRefusals
 from activity_core.adapters.memory.registry import MemoryRegistryStore
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
@@ -23,6 +24,7 @@ from activity_core.adapters.postgres.inbox import PostgresInbox
 from activity_core.adapters.postgres.outbox import PostgresOutbox
 from activity_core.adapters.postgres.pool import open_pool
 from activity_core.adapters.postgres.reading import PostgresReading
+from activity_core.adapters.postgres.refusals import PostgresRefusals
 from activity_core.adapters.postgres.registry import PostgresRegistryStore
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
@@ -50,6 +52,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             reading=PostgresReading(pool, tenant),
             slots=PostgresSlotLedger(pool, tenant, RECOVERY_RATE),
             backfills=PostgresBackfills(pool, tenant),
+            refusals=PostgresRefusals(pool, tenant),
         )
 
 
@@ -68,4 +71,5 @@ def memory(tenant: str) -> Stores:
         reading=MemoryReading(state),
         slots=MemorySlotLedger(state, RECOVERY_RATE),
         backfills=MemoryBackfills(state),
+        refusals=MemoryRefusals(state),
     )

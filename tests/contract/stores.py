@@ -28,6 +28,7 @@ from activity_core.ports.entrances import Change
 from activity_core.ports.inbox import Acceptance, Arrival, Inbox
 from activity_core.ports.outbox import Outbox
 from activity_core.ports.reading import Reading
+from activity_core.ports.refusals import Refusals
 from activity_core.ports.registry import LogLine, RegistryStore
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import RunQueue
@@ -60,6 +61,7 @@ class Stores:
     reading: Reading
     slots: SlotLedger
     backfills: Backfills
+    refusals: Refusals
 
     def arrival(self, envelope: EventEnvelope, via: str = "http") -> Arrival:
         return Arrival(envelope, self.key(envelope), via)

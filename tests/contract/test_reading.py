@@ -20,6 +20,7 @@ from tests.contract.stores import (
     spec,
 )
 from tests.contract.test_dead_letters import LETTER
+from tests.contract.test_refusals import REFUSAL
 
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
@@ -31,6 +32,7 @@ from activity_core.core.schedule.gap import Gap
 from activity_core.core.schedule.settlement import SlotDecision, SlotRun
 from activity_core.ports.dead_letters import DeadLetterStatus
 from activity_core.ports.reading import Page, Query, Reading, Row
+from activity_core.ports.refusals import Refusal
 from activity_core.ports.run_queue import ManualRequest
 
 NOON = "2026-01-01T12:00:00Z"
@@ -40,8 +42,9 @@ LISTS: dict[str, Callable[[Reading, Query], Awaitable[Page]]] = {
     "tasks": lambda reading, query: reading.tasks(query),
     "decisions": lambda reading, query: reading.decisions(query),
     "dead_letters": lambda reading, query: reading.dead_letters(query),
+    "refusals": lambda reading, query: reading.refusals(query),
 }
-TIMES = ("received_at", "fired_at", "created_at", "decided_at", "buried_at")
+TIMES = ("received_at", "fired_at", "created_at", "decided_at", "buried_at", "refused_at")
 every_list = pytest.mark.parametrize("name", LISTS)
 
 
@@ -64,12 +67,13 @@ async def fill(stores: Stores, count: int) -> None:
             await opened.record([record(opened.runs[0], tasks=[new])], at)
         letter = replace(LETTER, dead_letter_id=f"{n:032}", buried_at=at)
         await stores.dead_letters.bury(letter)
+        await stores.refusals.record([replace(REFUSAL, event_id=f"e{n}", refused_at=at)])
 
 
 def identity(row: Row) -> str:
-    for field in ("task_id", "dead_letter_id"):
+    for field in ("task_id", "event_type", "dead_letter_id"):
         if field in row:
-            return str(row[field])
+            return str(row["event_id" if field == "event_type" else field])
     return str(row.get("run_id") or row["id"])
 
 
@@ -128,6 +132,7 @@ async def test_a_filter_may_hold_anything(stores: Stores, name: str):
         "tasks": "status",
         "decisions": "outcome",
         "dead_letters": "status",
+        "refusals": "sender",
     }[name]
     await fill(stores, 1)
     for odd in ("\0", "' or 1=1 --", "\ud800", "x" * 10_000, ""):
@@ -457,7 +462,7 @@ async def test_decisions_by_definition_outcome_and_occurrence(stores: Stores):
     assert await found(occurrence_key="m.1", outcome="skipped") == set()
 
 
-async def test_dead_letters_by_status_via_and_code(stores: Stores):
+async def test_dead_letters_by_status_via_code_and_source(stores: Stores):
     await fill(stores, 3)
     await stores.accept(event("x"))
     async with stores.inbox.take(9) as batch:
@@ -472,11 +477,16 @@ async def test_dead_letters_by_status_via_and_code(stores: Stores):
     assert await found(status="open") == 3
     assert await found(via="router") == 1
     assert await found(code="event_invalid", status="open") == 2
+    assert await found(source_id="shop") == 3
+    assert await found(source_id="") == 1
+    assert await found(source_id="shop", via="router") == 0
     [closed] = (await stores.reading.dead_letters(Query({"status": "discarded"}))).items
     assert closed == {
         "dead_letter_id": first,
         "via": "nats",
+        "source_id": "shop",
         "subject": "events.shop",
+        "run_id": "",
         "code": "event_invalid",
         "message": "source is missing",
         "buried_at": NOON,
@@ -484,6 +494,38 @@ async def test_dead_letters_by_status_via_and_code(stores: Stores):
         "resolved_by": "ann",
         "resolved_at": "2026-01-01T12:00:01Z",
     }
+
+
+async def test_refusals_by_via_sender_code_source_and_event(stores: Stores):
+    unknown = Refusal(AT, "webhook", "shop", "unverified", "no")
+    other = replace(REFUSAL, event_source="/other", dead_letter_id="d")
+    await stores.refusals.record([REFUSAL, unknown, other])
+
+    async def found(**filters: str) -> list[object]:
+        return await names(stores.reading.refusals(Query(filters)), "source")
+
+    assert await found() == ["/other", None, "/shop"]
+    assert await found(via="webhook") == [None]
+    assert await found(sender="ci") == ["/other", "/shop"]
+    assert await found(code="unverified") == [None]
+    assert await found(source="/shop") == ["/shop"]
+    assert await found(event_id="1") == ["/other", "/shop"]
+    assert await found(event_id="1", source="/other") == ["/other"]
+    assert await found(event_id="2") == []
+    [first, second, third] = (await stores.reading.refusals(Query())).items
+    assert third == {
+        "refused_at": NOON,
+        "via": "http",
+        "sender": "ci",
+        "code": "forbidden",
+        "message": "it may not",
+        "source": "/shop",
+        "event_id": "1",
+        "event_type": "order.created",
+        "dead_letter_id": None,
+    }
+    assert (second["source"], second["event_id"], second["event_type"]) == (None, None, None)
+    assert first["dead_letter_id"] == "d"
 
 
 async def test_decisions_about_slots_say_which_and_how_late(stores: Stores):

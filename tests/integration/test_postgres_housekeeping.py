@@ -1,4 +1,4 @@
-"""Partitions and expired keys."""
+"""Partitions, and what is forgotten: keys and refusals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
+from activity_core.adapters.postgres.housekeeping import MOST_REFUSALS, PostgresHousekeeping
 from activity_core.adapters.postgres.inbox import PostgresInbox
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
 from activity_core.core import ids
@@ -68,3 +68,35 @@ async def test_keys_are_forgotten_beyond_the_horizon_only(pool: Pool):
     assert await accept(pool, "new", new) is Acceptance.DUPLICATE
     assert await accept(pool, "waiting", new) is Acceptance.DUPLICATE
     assert await PostgresHousekeeping(pool).expire_keys(new) == 0
+
+
+_REFUSE = """
+insert into refusals (tenant, refused_at, via, sender, code, message, event_source, event_id,
+    event_type, dead_letter_id)
+select %(tenant)s, %(at)s + n * interval '1 ms', 'http', 'ci', 'forbidden', n::text, '', '', '', ''
+from generate_series(1, %(count)s) n
+"""
+_LEFT = """
+select tenant, min(message::int) as first, count(*) as count from refusals
+group by tenant order by tenant
+"""
+
+
+async def test_refusals_are_forgotten_beyond_the_horizon_and_beyond_a_number(pool: Pool):
+    """A tenant that is flooded costs no other one its refusals."""
+    async with connection(pool) as conn:
+        for tenant, at, count in (
+            ("flooded", AT, MOST_REFUSALS + 10_500),
+            ("old", AT - DAY, 3),
+            ("quiet", AT, 2),
+        ):
+            await conn.execute(_REFUSE, {"tenant": tenant, "at": at, "count": count})
+    housekeeping = PostgresHousekeeping(pool)
+    assert await housekeeping.expire_refusals(AT) == 10_500 + 3
+    async with connection(pool) as conn:
+        left = await (await conn.execute(_LEFT)).fetchall()
+    assert left == [
+        {"tenant": "flooded", "first": 10_501, "count": MOST_REFUSALS},
+        {"tenant": "quiet", "first": 1, "count": 2},
+    ]
+    assert await housekeeping.expire_refusals(AT) == 0

@@ -1,7 +1,7 @@
 """What PostgreSQL itself refuses, and how the schema gets there."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -9,9 +9,12 @@ from importlib.resources import files
 import psycopg
 import pytest
 
+from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
 from activity_core.adapters.postgres.migrate import check_migrated, migrate
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
 from activity_core.core.errors import ConfigurationError, RejectedError, UnavailableError
+from activity_core.ports.dead_letters import LetterFilter
+from activity_core.ports.refusals import MOST_CHARACTERS
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -50,6 +53,27 @@ ROWS: dict[str, dict[str, object]] = {
         "updated_at": AT,
         "updated_by": "ann",
     },
+    "entrances": {
+        "kind": "event_type",
+        "part_id": "a",
+        "version": 1,
+        "document": '{"id": "a"}',
+        "digest": KEY,
+        "published_at": AT,
+        "published_by": "ann",
+    },
+    "entrance_log": {
+        "revision": 1,
+        "kind": "event_type",
+        "part_id": "a",
+        "change": "published",
+        "version": 1,
+        "paused": False,
+        "retired": False,
+        "reason": "",
+        "actor": "ann",
+        "at": AT,
+    },
     "slot_cursors": {
         "definition_id": "a",
         "plan": "p",
@@ -85,6 +109,17 @@ ROWS: dict[str, dict[str, object]] = {
         "headers": "{}",
         "body": b"",
         "buried_at": AT,
+    },
+    "refusals": {
+        "refused_at": AT,
+        "via": "http",
+        "sender": "ci",
+        "code": "forbidden",
+        "message": "",
+        "event_source": "",
+        "event_id": "",
+        "event_type": "",
+        "dead_letter_id": "",
     },
     "runs": {
         "run_id": "r",
@@ -158,6 +193,8 @@ ROWS: dict[str, dict[str, object]] = {
 FAILED = {"status": "failed", "finished_at": AT}
 DONE = {"status": "completed", "finished_at": AT}
 
+LONG: object = "x" * (MOST_CHARACTERS + 1)
+
 WRONG: list[tuple[str, dict[str, object]]] = [
     ("activity_definitions_version_counts_from_one", {"version": 0}),
     ("activity_definitions_digest_is_sha256", {"version": 2, "digest": b"short"}),
@@ -166,6 +203,15 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("registry_log_version_exists", {"revision": 2, "version": 9}),
     ("registry_log_change_is_known", {"revision": 2, "change": "renamed"}),
     ("registry_log_retired_means_retired", {"revision": 2, "change": "retired"}),
+    ("entrances_kind_is_known", {"kind": "definition"}),
+    ("entrances_version_counts_from_one", {"version": 0}),
+    ("entrances_digest_is_sha256", {"version": 2, "digest": b"short"}),
+    ("entrances_document_names_it", {"version": 2, "document": '{"id": "b"}'}),
+    ("entrance_log_version_exists", {"revision": 2, "version": 9}),
+    ("entrance_log_version_exists", {"revision": 2, "kind": "source"}),
+    ("entrance_log_change_is_known", {"revision": 2, "change": "renamed"}),
+    ("entrance_log_retired_means_retired", {"revision": 2, "change": "retired"}),
+    ("entrance_log_only_sources_are_paused", {"revision": 2, "paused": True}),
     ("event_keys_are_hashes", {"event_key": b"short"}),
     ("event_keys_are_hashes", {"event_key": b"other".ljust(32), "digest": b"short"}),
     ("routings_listened_is_a_count", {"listened": -1, "counts": '{"fired": -1}'}),
@@ -174,6 +220,11 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("dead_letters_status_is_known", {"status": "lost", "resolved_at": AT}),
     ("dead_letters_open_means_unresolved", {"resolved_at": AT}),
     ("dead_letters_open_means_unresolved", {"status": "replayed"}),
+    ("dead_letters_of_the_starter_name_a_run", {"dead_letter_id": "s", "via": "starter"}),
+    ("dead_letters_of_the_starter_name_a_run", {"dead_letter_id": "s", "run_id": "r"}),
+    ("refusals_say_why", {"via": ""}),
+    ("refusals_say_why", {"code": ""}),
+    *(("refusals_are_short", {name: LONG}) for name in ROWS["refusals"] if name != "refused_at"),
     ("runs_version_exists", {"run_id": "n", "occurrence_key": "n", "version": 9}),
     ("runs_status_is_known", {"status": "lost", "finished_at": AT}),
     ("runs_trigger_is_known", {"trigger": "moon"}),
@@ -233,6 +284,8 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("activity_definitions_pkey", {}),
     ("registry_revisions_pkey", {}),
     ("registry_log_pkey", {}),
+    ("entrances_pkey", {}),
+    ("entrance_log_pkey", {}),
     ("connections_pkey", {}),
     ("calendars_pkey", {}),
     ("slot_cursors_pkey", {}),
@@ -291,11 +344,20 @@ def test_a_wrong_row_is_refused(db, constraint: str, change: dict[str, object]):
     assert caught.value.diag.constraint_name == constraint
 
 
-@pytest.mark.parametrize("table", ["activity_definitions", "registry_log"])
+@pytest.mark.parametrize(
+    "table", ["activity_definitions", "registry_log", "entrances", "entrance_log"]
+)
 @pytest.mark.parametrize("change", ["update {} set version = version", "delete from {}"])
 def test_what_was_published_never_changes(db, table: str, change: str):
     with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
         db.execute(change.format(table))
+
+
+def test_what_was_refused_is_forgotten_but_never_changes(db):
+    with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
+        db.execute("update refusals set message = 'it was fine'")
+    with db.transaction(force_rollback=True):
+        assert db.execute("delete from refusals").rowcount == 1
 
 
 def test_every_constraint_has_a_wrong_row(db):
@@ -313,6 +375,7 @@ def test_every_constraint_has_a_wrong_row(db):
         "pending_events_pkey",
         "pending_runs_pkey",
         "pending_signals_pkey",
+        "refusals_pkey",
     }
     assert {name for (name,) in constraints} - tried == set()
 
@@ -346,14 +409,26 @@ async def test_many_processes_migrate_at_once(empty_postgres_url: str):
         await check_migrated(pool)
 
 
+GROUND = tuple(f"0001_{noun}" for noun in ("registry", "inbox", "runs", "tasks", "outbox"))
+SCHEDULES = ("0002_slots", "0002_backfills")
+
+
+def run_scripts(conn: psycopg.Connection, names: Sequence[str]) -> None:
+    sql = files("activity_core.adapters.postgres.migrations") / "sql"
+    for name in names:
+        conn.execute((sql / f"{name}.sql").read_bytes())
+
+
+def stand_at(conn: psycopg.Connection, step: str) -> None:
+    conn.execute("create table alembic_version (version_num text primary key)")
+    conn.execute("insert into alembic_version values (%s)", [step])
+
+
 def test_an_upgrade_makes_up_for_nothing(empty_postgres_url: str):
     """Schedules in force begin at the upgrade; nothing else gets a cursor."""
-    sql = files("activity_core.adapters.postgres.migrations") / "sql"
     with psycopg.connect(empty_postgres_url, autocommit=True) as conn:
-        for noun in ("registry", "inbox", "runs", "tasks", "outbox"):
-            conn.execute((sql / f"0001_{noun}.sql").read_bytes())
-        conn.execute("create table alembic_version (version_num text primary key)")
-        conn.execute("insert into alembic_version values ('0001')")
+        run_scripts(conn, GROUND)
+        stand_at(conn, "0001")
         for revision, (name, trigger, retired) in enumerate(
             [
                 ("cron", {"cron": {"expression": "* * * * *"}}, False),
@@ -380,6 +455,25 @@ def test_an_upgrade_makes_up_for_nothing(empty_postgres_url: str):
             """
         ).fetchall()
     assert rows == [(name, "", None, None, True, True, True) for name in ("cron", "interval")]
+
+
+async def test_an_upgrade_keeps_dead_letters(empty_postgres_url: str):
+    """Those of before came by no source and are about no run; open ones have their group."""
+    closed = {"dead_letter_id": "e", "status": "discarded", "resolved_by": "ann"}
+    with psycopg.connect(empty_postgres_url, autocommit=True) as conn:
+        run_scripts(conn, (*GROUND, *SCHEDULES))
+        stand_at(conn, "0002")
+        insert(conn, "dead_letters", ROWS["dead_letters"])
+        insert(conn, "dead_letters", ROWS["dead_letters"] | closed | {"resolved_at": AT})
+    migrate(empty_postgres_url)
+    async with open_pool(empty_postgres_url, 1) as pool:
+        await check_migrated(pool)
+        letters = PostgresDeadLetters(pool, "main")
+        found = [await letters.get(id_) for id_ in ("d", "e")]
+        [group] = await letters.groups(LetterFilter(source_id=""))
+    assert [(letter.source_id, letter.run_id) for letter in found] == [("", "")] * 2
+    assert [letter.status for letter in found] == ["open", "discarded"]
+    assert (group.via, group.code, group.count, group.example_id) == ("http", "bad_input", 1, "d")
 
 
 def test_migrating_a_server_that_is_away_says_so():

@@ -8,6 +8,7 @@ from activity_core.adapters.postgres.inbox import PostgresInbox
 from activity_core.adapters.postgres.outbox import PostgresOutbox
 from activity_core.adapters.postgres.pool import Pool
 from activity_core.adapters.postgres.reading import PostgresReading
+from activity_core.adapters.postgres.refusals import PostgresRefusals
 from activity_core.adapters.postgres.registry import PostgresRegistryStore
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
@@ -29,6 +30,7 @@ class Stores:
     reading: PostgresReading
     slots: PostgresSlotLedger
     backfills: PostgresBackfills
+    refusals: PostgresRefusals
 
     @classmethod
     def over(cls, pool: Pool, tenant: str, *, recovery_rate: float) -> "Stores":
@@ -44,4 +46,5 @@ class Stores:
             PostgresReading(pool, tenant),
             PostgresSlotLedger(pool, tenant, recovery_rate),
             PostgresBackfills(pool, tenant),
+            PostgresRefusals(pool, tenant),
         )

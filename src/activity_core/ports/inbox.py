@@ -24,7 +24,10 @@ class Acceptance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An event at the door. `via` says how it came (`http`, `nats`, `replay`)."""
+    """An event at the door.
+
+    `via` says how it came: `http`, `webhook`, a broker (`nats`, `kafka`, `rabbitmq`) or `replay`.
+    """
 
     envelope: EventEnvelope
     key: bytes

@@ -112,9 +112,19 @@ class Reading(Protocol):
         ...
 
     async def dead_letters(self, query: Query) -> Page:
-        """Filters: status, via, code.
+        """Filters: status, via, code, source_id.
 
-        Items: dead_letter_id, via, subject, code, message, buried_at, status, resolved_by (empty
+        Items: dead_letter_id, via, source_id (empty unless it came by one), subject, run_id (empty
+        unless a run could not be started), code, message, buried_at, status, resolved_by (empty
         while open), resolved_at.
+        """
+        ...
+
+    async def refusals(self, query: Query) -> Page:
+        """Filters: via, sender, code, source, event_id; only the beginning of long ones counts.
+
+        Items: refused_at, via, sender, code, message, source, event_id, event_type (these three
+        null where they are not known, or trust failed), dead_letter_id (null unless the message is
+        kept).
         """
         ...

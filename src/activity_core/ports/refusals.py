@@ -5,9 +5,12 @@ is not trusted is not kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, Self
+
+MOST_CHARACTERS = 500
+"""Of each text that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,26 @@ class Refusal:
     event_type: str = ""
     dead_letter_id: str = ""
 
+    def kept(self) -> Self:
+        """It with every text cut to what is kept of it."""
+        texts: dict[str, Any] = {
+            each.name: cut(getattr(self, each.name)) for each in fields(self) if each.type is str
+        }
+        return replace(self, **texts)
+
 
 class Refusals(Protocol):
-    """Refusals of one tenant."""
+    """Refusals of one tenant. Housekeeping forgets old ones."""
 
     async def record(self, refusals: Sequence[Refusal]) -> None:
-        """Append them, in one transaction; texts are cut to what a row can hold."""
+        """Append them as they are `kept`, in one transaction.
+
+        Raises:
+            RejectedError: one has no `via` or no `code`; none is kept.
+        """
         ...
+
+
+def cut(text: str) -> str:
+    """The beginning of a stranger's text, without what no row can hold."""
+    return text[:MOST_CHARACTERS].replace("\0", "\ufffd").encode(errors="replace").decode()

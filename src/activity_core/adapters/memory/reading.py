@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from activity_core.adapters.memory.paging import page, place
+from activity_core.adapters.memory.reading_refused import dead_letter_item, refusal_item
 from activity_core.adapters.memory.reading_rows import (
-    dead_letter_item,
     decision_item,
     event_detail,
     event_item,
@@ -18,6 +18,7 @@ from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.errors import AmbiguousError, NotFoundError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.reading import Page, Query, Row
+from activity_core.ports.refusals import cut
 
 
 class MemoryReading:
@@ -143,8 +144,25 @@ class MemoryReading:
                 "status": lambda letter, wanted: letter.status == wanted,
                 "via": lambda letter, wanted: letter.via == wanted,
                 "code": lambda letter, wanted: letter.code == wanted,
+                "source_id": lambda letter, wanted: letter.source_id == wanted,
             },
             item=dead_letter_item,
+        )
+
+    async def refusals(self, query: Query) -> Page:
+        """See `Reading.refusals`."""
+        return page(
+            query,
+            self._tables.refusals.items(),
+            place_of=lambda row: place(row[1].refused_at, f"{row[0]:020}"),
+            filters={
+                "via": lambda row, wanted: row[1].via == cut(wanted),
+                "sender": lambda row, wanted: row[1].sender == cut(wanted),
+                "code": lambda row, wanted: row[1].code == cut(wanted),
+                "source": lambda row, wanted: row[1].event_source == cut(wanted),
+                "event_id": lambda row, wanted: row[1].event_id == cut(wanted),
+            },
+            item=lambda row: refusal_item(row[1]),
         )
 
     async def schedules(self, definition_ids: Sequence[str]) -> Mapping[str, Row]:

@@ -18,7 +18,6 @@ from activity_core.core.rules.occurrence import TriggerKind
 from activity_core.core.run.run import RunFailure
 from activity_core.core.schedule.gap import Gap
 from activity_core.core.schedule.punctuality import about_slot, lag_seconds
-from activity_core.ports.dead_letters import DeadLetter
 
 Json = dict[str, JsonValue]
 
@@ -160,21 +159,6 @@ def task_item(row: TaskRow) -> Json:
         "started_at": _time(row.started_at),
         "finished_at": _time(row.finished_at),
         "attempts": row.attempts,
-    }
-
-
-def dead_letter_item(letter: DeadLetter) -> Json:
-    """An item of the list of dead letters."""
-    return {
-        "dead_letter_id": letter.dead_letter_id,
-        "via": letter.via,
-        "subject": letter.subject,
-        "code": letter.code,
-        "message": letter.message,
-        "buried_at": _time(letter.buried_at),
-        "status": str(letter.status),
-        "resolved_by": letter.resolved_by,
-        "resolved_at": _time(letter.resolved_at),
     }
 
 

@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
+from activity_core.adapters.memory import entrances as entrance_rows
 from activity_core.adapters.memory.rows import CursorRow, LogRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import NotFoundError, RejectedError
+from activity_core.ports.entrances import Change, Entrance, EntranceLine, Entrances
 from activity_core.ports.registry import (
-    Change,
     HistoryLine,
     LogLine,
     RegistryEdit,
@@ -54,6 +55,7 @@ class MemoryRegistryEdit:
         self._actor = actor
         self._now = now
         self.current = snapshot(tables)
+        self.entrances = entrance_rows.in_force(tables)
 
     async def publish(self, definition: ActivityDefinition, version: int) -> None:
         """See `RegistryEdit.publish`."""
@@ -72,7 +74,11 @@ class MemoryRegistryEdit:
         """See `RegistryEdit.put_calendar`."""
         self._tables.calendars[calendar.id] = calendar
 
-    async def log(self, lines: Sequence[LogLine]) -> int:
+    async def publish_entrance(self, part: Entrance, version: int) -> None:
+        """See `EntranceEdit.publish_entrance`."""
+        entrance_rows.publish(self._tables, part, version)
+
+    async def log(self, lines: Sequence[LogLine], entrances: Sequence[EntranceLine] = ()) -> int:
         """See `RegistryEdit.log`."""
         revision = newest(self._tables) + 1
         at = self._tables.revisions[revision] = self._now()
@@ -84,6 +90,8 @@ class MemoryRegistryEdit:
                 )
             key = revision, line.definition_id
             self._tables.registry_log[key] = LogRow(line, revision, self._actor, at)
+        for entrance in entrances:
+            entrance_rows.log(self._tables, LogRow(entrance, revision, self._actor, at))
         return revision
 
     async def account_for_slots(self, definition_ids: Sequence[str]) -> None:
@@ -94,7 +102,7 @@ class MemoryRegistryEdit:
             self._tables.slot_cursors.setdefault(definition_id, CursorRow(cursor, at, at))
 
 
-def _history_line(row: LogRow, pause: LogRow | None) -> HistoryLine:
+def _history_line(row: LogRow[LogLine], pause: LogRow[LogLine] | None) -> HistoryLine:
     line = row.line
     why = pause if pause and line.paused and not line.retired else row
     return HistoryLine(row.at, line.version, line.paused, line.retired, why.line.reason, why.actor)
@@ -113,6 +121,10 @@ class MemoryRegistryStore:
     async def snapshot(self, revision: int | None = None) -> RegistrySnapshot:
         """See `RegistryStore.snapshot`."""
         return snapshot(self._state.tables, revision)
+
+    async def entrances(self) -> Entrances:
+        """See `RegistryStore.entrances`."""
+        return entrance_rows.in_force(self._state.tables)
 
     async def version(self, definition_id: str, version: int) -> ActivityDefinition:
         """See `RegistryStore.version`."""
@@ -133,7 +145,7 @@ class MemoryRegistryStore:
     async def history(self, since: Mapping[str, datetime]) -> Mapping[str, Sequence[HistoryLine]]:
         """See `RegistryStore.history`."""
         found: dict[str, list[HistoryLine]] = {}
-        pauses: dict[str, LogRow] = {}
+        pauses: dict[str, LogRow[LogLine]] = {}
         for row in self._state.tables.registry_log.values():  # in order of revision
             line = row.line
             instant = since.get(line.definition_id)

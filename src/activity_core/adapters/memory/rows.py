@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from activity_core.core.decision import Outcome
 from activity_core.core.event.envelope import EventEnvelope
@@ -12,8 +13,11 @@ from activity_core.core.rules.occurrence import Occurrence
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.run.task import TaskInstance
 from activity_core.ports.backfills import BackfillRequest, BackfillStatus
+from activity_core.ports.entrances import EntranceLine
 from activity_core.ports.registry import LogLine
 from activity_core.ports.slot_ledger import SlotCursor
+
+LineT = TypeVar("LineT", LogLine, EntranceLine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +135,10 @@ class OutgoingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LogRow:
-    """A line of the registry's log, as it was appended."""
+class LogRow(Generic[LineT]):
+    """A line of one of the registry's logs, as it was appended."""
 
-    line: LogLine
+    line: LineT
     revision: int
     actor: str
     at: datetime

@@ -30,6 +30,9 @@ from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.ports.dead_letters import DeadLetter
+from activity_core.ports.entrances import Entrance, EntranceLine
+from activity_core.ports.refusals import Refusal
+from activity_core.ports.registry import LogLine
 from activity_core.ports.run_queue import Signal
 
 
@@ -38,7 +41,9 @@ class Tables:
     """Everything that is stored. Rows are immutable; queues are in order of position."""
 
     definitions: dict[tuple[str, int], ActivityDefinition] = field(default_factory=dict)
-    registry_log: dict[tuple[int, str], LogRow] = field(default_factory=dict)
+    registry_log: dict[tuple[int, str], LogRow[LogLine]] = field(default_factory=dict)
+    entrances: dict[tuple[str, str, int], Entrance] = field(default_factory=dict)
+    entrance_log: dict[tuple[int, str, str], LogRow[EntranceLine]] = field(default_factory=dict)
     revisions: dict[int, datetime] = field(default_factory=dict)
     connections: dict[str, Connection] = field(default_factory=dict)
     calendars: dict[str, Calendar] = field(default_factory=dict)
@@ -56,6 +61,7 @@ class Tables:
     outbox: dict[str, OutgoingRow] = field(default_factory=dict)
     pending_outbox: dict[int, str] = field(default_factory=dict)
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
+    refusals: dict[int, Refusal] = field(default_factory=dict)
     backfills: dict[str, BackfillRow] = field(default_factory=dict)
 
     def copy(self) -> "Tables":

@@ -1,4 +1,4 @@
-"""Housekeeping: partitions for the days to come, keys of events beyond the horizon."""
+"""Housekeeping: partitions for the days to come; keys and refusals beyond the horizon."""
 
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +8,8 @@ from psycopg import errors, sql
 from activity_core.adapters.postgres.pool import Pool, connection, translated
 
 DAYS_AHEAD = 7
-_CHUNK = 10_000  # keys per transaction
+MOST_REFUSALS = 100_000  # of a tenant: strangers write there
+_CHUNK = 10_000  # rows per transaction
 
 _LOCK = "select pg_advisory_xact_lock(hashtext('activity-core partitions'))"
 _EXISTING = """
@@ -23,6 +24,15 @@ delete from event_keys where ctid = any(array(
     select k.ctid from event_keys k
     where k.received_at < %(before)s and not exists (
         select from pending_events p where p.tenant = k.tenant and p.event_key = k.event_key)
+    limit %(limit)s))
+"""
+_EXPIRE_REFUSALS = """
+delete from refusals where ctid = any(array(
+    select r.ctid from (
+        select ctid, refused_at, row_number() over (
+            partition by tenant order by refused_at desc, position desc) as place
+        from refusals
+    ) r where r.refused_at < %(before)s or r.place > %(most)s
     limit %(limit)s))
 """
 
@@ -65,10 +75,17 @@ class PostgresHousekeeping:
 
         From then on the same (source, id) is a new event.
         """
+        return await self._expire(_EXPIRE, {"before": before})
+
+    async def expire_refusals(self, before: datetime) -> int:
+        """Forget refusals from before, and all but the newest of a tenant; returns how many."""
+        return await self._expire(_EXPIRE_REFUSALS, {"before": before, "most": MOST_REFUSALS})
+
+    async def _expire(self, statement: str, values: dict[str, object]) -> int:
         expired = 0
         while True:
             async with connection(self._pool) as conn:
-                cursor = await conn.execute(_EXPIRE, {"before": before, "limit": _CHUNK})
+                cursor = await conn.execute(statement, values | {"limit": _CHUNK})
             expired += cursor.rowcount
             if cursor.rowcount < _CHUNK:
                 return expired

@@ -16,6 +16,7 @@ from activity_core.adapters.postgres.reading_rows import (
     decision_item,
     event_detail,
     event_item,
+    refusal_item,
     run_detail,
     run_item,
     schedule_row,
@@ -26,6 +27,7 @@ from activity_core.core import ids
 from activity_core.core.errors import AmbiguousError, NotFoundError
 from activity_core.core.run.task import FINAL
 from activity_core.ports.reading import Page, Query, Row
+from activity_core.ports.refusals import cut
 
 _EVENTS = Listing(
     queries.EVENTS,
@@ -84,8 +86,21 @@ _DEAD_LETTERS = Listing(
         "status": "l.status = %(status)s",
         "via": "l.via = %(via)s",
         "code": "l.code = %(code)s",
+        "source_id": "l.source_id = %(source_id)s",
     },
     dead_letter_item,
+)
+_REFUSALS = Listing(
+    queries.REFUSALS,
+    ("r.refused_at", "r.position"),
+    {
+        "via": "r.via = %(via)s",
+        "sender": "r.sender = %(sender)s",
+        "code": "r.code = %(code)s",
+        "source": "r.event_source = %(source)s",
+        "event_id": "r.event_id = %(event_id)s",
+    },
+    refusal_item,
 )
 
 
@@ -171,6 +186,11 @@ class PostgresReading:
     async def dead_letters(self, query: Query) -> Page:
         """See `Reading.dead_letters`."""
         return await self._page(_DEAD_LETTERS, query)
+
+    async def refusals(self, query: Query) -> Page:
+        """See `Reading.refusals`."""
+        wanted = {name: cut(text) for name, text in query.filters.items()}
+        return await self._page(_REFUSALS, replace(query, filters=wanted))
 
     async def schedules(self, definition_ids: Sequence[str]) -> Mapping[str, Row]:
         """See `Reading.schedules`."""

@@ -93,7 +93,13 @@ from slot_cursors c left join runs r on r.tenant = c.tenant and r.run_id = c.las
 where c.tenant = %(tenant)s and c.definition_id = any(%(ids)s)
 """
 DEAD_LETTERS = """
-select l.dead_letter_id, l.via, l.subject, l.code, l.message, l.buried_at, l.status,
-    l.resolved_by, l.resolved_at
+select l.dead_letter_id, l.via, l.source_id, l.subject, l.run_id, l.code, l.message, l.buried_at,
+    l.status, l.resolved_by, l.resolved_at
 from dead_letters l where l.tenant = %(tenant)s
+"""
+# The position as text: what is not a time is text in a cursor.
+REFUSALS = """
+select r.refused_at, r.position::text as position, r.via, r.sender, r.code, r.message,
+    r.event_source, r.event_id, r.event_type, r.dead_letter_id
+from refusals r where r.tenant = %(tenant)s
 """

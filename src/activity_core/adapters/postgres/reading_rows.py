@@ -1,4 +1,4 @@
-"""Rows of runs, tasks, decisions, events and dead letters as JSON (see `ports.reading`)."""
+"""Rows of runs, tasks, decisions, events and what did not get in as JSON (see `ports.reading`)."""
 
 import json
 from collections.abc import Sequence
@@ -168,13 +168,30 @@ def dead_letter_item(row: DictRow) -> Json:
     return {
         "dead_letter_id": row["dead_letter_id"],
         "via": row["via"],
+        "source_id": row["source_id"],
         "subject": row["subject"],
+        "run_id": row["run_id"],
         "code": row["code"],
         "message": row["message"],
         "buried_at": _time(row["buried_at"]),
         "status": row["status"],
         "resolved_by": row["resolved_by"],
         "resolved_at": _time(row["resolved_at"]),
+    }
+
+
+def refusal_item(row: DictRow) -> Json:
+    """An item of the list of refusals."""
+    return {
+        "refused_at": _time(row["refused_at"]),
+        "via": row["via"],
+        "sender": row["sender"],
+        "code": row["code"],
+        "message": row["message"],
+        "source": row["event_source"] or None,
+        "event_id": row["event_id"] or None,
+        "event_type": row["event_type"] or None,
+        "dead_letter_id": row["dead_letter_id"] or None,
     }
 
 

@@ -1,4 +1,7 @@
-"""The registry: immutable versions, an append-only log, and a counter whose row locks edits."""
+"""The registry: immutable versions, an append-only log, and a counter whose row locks edits.
+
+Event sources and event types are in `entrances`, under the same counter and the same lock.
+"""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -7,6 +10,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from activity_core.adapters.postgres import entrances as entrance_rows
 from activity_core.adapters.postgres import registry_queries as queries
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import prose
@@ -14,6 +18,7 @@ from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection as NamedConnection
 from activity_core.core.definition.definition import ActivityDefinition, definition_from_document
 from activity_core.core.errors import NotFoundError
+from activity_core.ports.entrances import Entrance, EntranceLine, Entrances
 from activity_core.ports.registry import (
     HistoryLine,
     LogLine,
@@ -42,6 +47,12 @@ class PostgresRegistryStore:
             revision = await self.revision()
         async with connection(self._pool) as conn:
             return await _snapshot(conn, self._tenant, revision)
+
+    async def entrances(self) -> Entrances:
+        """See `RegistryStore.entrances`."""
+        revision = await self.revision()
+        async with connection(self._pool) as conn:
+            return await entrance_rows.entrances_at(conn, self._tenant, revision)
 
     async def version(self, definition_id: str, version: int) -> ActivityDefinition:
         """See `RegistryStore.version`."""
@@ -92,8 +103,15 @@ class PostgresRegistryStore:
     async def _edit(self, actor: str, now: Callable[[], datetime]) -> AsyncIterator[RegistryEdit]:
         async with transaction(self._pool) as conn:
             row = await (await conn.execute(queries.LOCK, {"tenant": self._tenant})).fetchone()
-            current = await _snapshot(conn, self._tenant, row["revision"] if row else 0)
-            yield PostgresRegistryEdit(conn, self._tenant, current, actor, now)
+            revision = row["revision"] if row else 0
+            yield PostgresRegistryEdit(
+                conn,
+                self._tenant,
+                actor,
+                now,
+                current=await _snapshot(conn, self._tenant, revision),
+                entrances=await entrance_rows.entrances_at(conn, self._tenant, revision),
+            )
 
 
 class PostgresRegistryEdit:
@@ -103,9 +121,11 @@ class PostgresRegistryEdit:
         self,
         conn: Connection,
         tenant: str,
-        current: RegistrySnapshot,
         actor: str,
         now: Callable[[], datetime],
+        *,
+        current: RegistrySnapshot,
+        entrances: Entrances,
     ) -> None:
         self._conn = conn
         self._tenant = tenant
@@ -113,6 +133,7 @@ class PostgresRegistryEdit:
         self._now = now
         self._logged_at: datetime | None = None
         self.current = current
+        self.entrances = entrances
 
     async def publish(self, definition: ActivityDefinition, version: int) -> None:
         """See `RegistryEdit.publish`."""
@@ -136,7 +157,11 @@ class PostgresRegistryEdit:
         values = self._signed() | {"calendar_id": calendar.id, "document": Jsonb(document)}
         await self._conn.execute(queries.PUT_CALENDAR, values)
 
-    async def log(self, lines: Sequence[LogLine]) -> int:
+    async def publish_entrance(self, part: Entrance, version: int) -> None:
+        """See `EntranceEdit.publish_entrance`."""
+        await entrance_rows.publish(self._conn, self._signed(), part, version)
+
+    async def log(self, lines: Sequence[LogLine], entrances: Sequence[EntranceLine] = ()) -> int:
         """See `RegistryEdit.log`."""
         signed = self._signed()
         self._logged_at = signed["at"]
@@ -152,6 +177,7 @@ class PostgresRegistryEdit:
             "reasons": [prose(line.reason) for line in lines],
         }
         await self._conn.execute(queries.LOG, values)
+        await entrance_rows.log(self._conn, signed, revision, entrances)
         return revision
 
     async def account_for_slots(self, definition_ids: Sequence[str]) -> None:

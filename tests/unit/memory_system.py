@@ -1,6 +1,6 @@
 """The whole system over the in-memory twins, behind the API; nothing runs but what a test steps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,25 +15,32 @@ from activity_core.adapters.memory.engine import MemoryEngine
 from activity_core.adapters.memory.inbox import MemoryInbox
 from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.reading import MemoryReading
+from activity_core.adapters.memory.refusals import MemoryRefusals
 from activity_core.adapters.memory.registry import MemoryRegistryStore
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
+from activity_core.adapters.memory.secrets import MemoryKeySets, MemorySecrets
 from activity_core.adapters.memory.state import State
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.api.app import create_app
-from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Probe
-from activity_core.core.event.envelope import EventEnvelope
-from activity_core.core.jsontext import parse_json
+from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Caution, Probe
+from activity_core.api.peer import Peers
 from activity_core.core.run.run import PendingRun
-from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.doorbell import Topic
+from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.dead_letters import DeadLetterDesk
+from activity_core.services.entrances import EntranceDesk
 from activity_core.services.explain import Explain
 from activity_core.services.explain_slot import ExplainSlot
+from activity_core.services.gate import Gate
 from activity_core.services.ingest import Ingest
+from activity_core.services.letter_reader import LetterReader
 from activity_core.services.manual_trigger import ManualTrigger
+from activity_core.services.message_reader import MessageReader
+from activity_core.services.reception import Reception
+from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.registry import Registry
 from activity_core.services.router import Router
 from activity_core.services.run_closer import RunCloser
@@ -46,6 +53,7 @@ from activity_core.services.slot_history import SlotHistories
 from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import Starter
 from activity_core.services.task_inbox import TaskInbox
+from activity_core.services.verifier import Verifier
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
@@ -90,13 +98,17 @@ def event(id_: str = "o-1", **changes: Any) -> dict[str, Any]:
 
 @dataclass
 class MemorySystem:
-    """One tenant, one process."""
+    """One tenant, one process. `unlisted`: whether senders that no source lists may come in."""
 
     state: State = field(default_factory=State)
     clock: ManualClock = field(default_factory=ManualClock)
     doorbell: MemoryDoorbell = field(default_factory=MemoryDoorbell)
     engine: MemoryEngine = field(default_factory=MemoryEngine)
     readiness: dict[str, Probe] = field(default_factory=dict)
+    warnings: dict[str, Caution] = field(default_factory=dict)
+    secrets: MemorySecrets = field(default_factory=MemorySecrets)
+    unlisted: bool = True
+    max_waiting: int = 1_000
 
     def __post_init__(self) -> None:
         self.registry_store = MemoryRegistryStore(self.state)
@@ -106,11 +118,24 @@ class MemorySystem:
         self.dead_letters = MemoryDeadLetters(self.state)
         self.outbox = MemoryOutbox(self.state)
         self.ingest = Ingest(self.inbox, self.doorbell, self.clock, tenant="main")
+        self.gate = Gate(self.registry_store, self.clock, unlisted=self.unlisted)
+        self.message_reader = MessageReader(
+            Verifier(self.secrets, MemoryKeySets()), max_depth=64, max_events=1_000
+        )
         self._done: set[str] = set()
 
     @property
     def backfiller(self) -> Backfiller:
         return Backfiller(self.registry_store, self.backfills, self.clock, self.doorbell)
+
+    @property
+    def reception(self) -> Reception:
+        return Reception(
+            self.gate,
+            BackPressure(self.inbox, self.clock, most=self.max_waiting),
+            self.ingest,
+            RefusalLog(MemoryRefusals(self.state), self.clock),
+        )
 
     @property
     def start_refusal(self) -> StartRefusal:
@@ -126,7 +151,9 @@ class MemorySystem:
         reading = MemoryReading(self.state)
         ledger = MemoryTaskLedger(self.state)
         return ApiParts(
-            ingest=self.ingest,
+            reception=self.reception,
+            message_reader=self.message_reader,
+            entrance_desk=EntranceDesk(self.registry_store, self.clock),
             registry=Registry(self.registry_store, self.doorbell, self.clock, config={}),
             registry_store=self.registry_store,
             manual_trigger=ManualTrigger(
@@ -136,12 +163,13 @@ class MemorySystem:
             task_inbox=TaskInbox(ledger, self.doorbell, self.clock, deployment="test"),
             dead_letter_desk=DeadLetterDesk(
                 self.dead_letters,
+                LetterReader(self.message_reader, self.gate, max_depth=64, inbox="INBOX"),
                 self.ingest,
                 self.inbox,
                 self.doorbell,
-                self.clock,
+                clock=self.clock,
                 tenant="main",
-                decode=_decode,
+                retry=self._retry,
             ),
             explain=Explain(reading, self.registry_store),
             explain_slot=ExplainSlot(
@@ -158,13 +186,26 @@ class MemorySystem:
             backfills=self.backfills,
             outbox=self.outbox,
             dead_letters=self.dead_letters,
+            clock=self.clock,
             readiness=self.readiness,
+            warnings=self.warnings,
         )
 
     def app(
-        self, *, keys: Mapping[str, str] | None = None, limits: ApiLimits | None = None
+        self,
+        *,
+        keys: Mapping[str, str] | None = None,
+        limits: ApiLimits | None = None,
+        origins: Sequence[str] = (),
+        peers: Peers | None = None,
     ) -> FastAPI:
-        return create_app(self.parts(), api_keys=ApiKeys(keys or {}), limits=limits or ApiLimits())
+        return create_app(
+            self.parts(),
+            api_keys=ApiKeys(keys or {}),
+            limits=limits or ApiLimits(),
+            origins=origins,
+            peers=peers,
+        )
 
     def client(self, **how: Any) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app=self.app(**how))
@@ -209,7 +250,3 @@ class MemorySystem:
         pending = await self.run_queue.retry(run_id, self.clock.now())
         self.doorbell.ring(Topic.STARTER)
         return pending
-
-
-def _decode(letter: DeadLetter) -> EventEnvelope:
-    return EventEnvelope.from_json(parse_json(letter.body))

@@ -32,7 +32,7 @@ class Triggering(Body):
 
 
 _CHANGED = problems(_404="no such definition", _409="its state does not allow this")
-_WHY = documented(Because, {"reason": "the mail server is being moved"}, required=False)
+WHY = documented(Because, {"reason": "the mail server is being moved"}, required=False)
 Reason = Annotated[Because, Depends(json_body(Because))]
 
 
@@ -46,7 +46,7 @@ async def retire_definition(parts: Parts, actor: Actor, definition_id: str) -> R
 @router.post(
     "/pause",
     response_model=DefinitionItem,
-    openapi_extra=_WHY,
+    openapi_extra=WHY,
     responses=_CHANGED,
 )
 async def pause_definition(
@@ -60,7 +60,7 @@ async def pause_definition(
 @router.post(
     "/resume",
     response_model=DefinitionItem,
-    openapi_extra=_WHY,
+    openapi_extra=WHY,
     responses=_CHANGED,
 )
 async def resume_definition(

@@ -6,6 +6,7 @@ an unexpected exception as a log line and a bare 500. Plain ASGI, because events
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -40,22 +41,36 @@ class ForeignPageError(ActivityCoreError):
     status = 403
 
 
-Handler = Callable[[Request], Awaitable[Response]]
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """A route that is called from the door: the layers behind it take longer than an event does.
+
+    Attributes:
+        keyless: no API key is asked for, and no name of ours: what comes proves itself otherwise.
+    """
+
+    handler: Callable[[Request], Awaitable[Response]]
+    keyless: bool = False
+
+
+DirectRoutes = Mapping[tuple[str, str], Direct]
+"""By method and path; a path that ends with a slash takes one more segment."""
+OnRefusal = Callable[[Request, ActivityCoreError], Awaitable[None]]
 
 
 class Door:
     """ASGI middleware around the whole application.
 
-    `direct`: routes of the application, by method and path, that are called from here: the layers
-    in between would take a quarter of the time that an event takes.
+    `on_refusal` is told of requests to direct routes that do not come in.
     """
 
     def __init__(
-        self, app: ASGIApp, keys: ApiKeys, direct: Mapping[tuple[str, str], Handler]
+        self, app: ASGIApp, *, keys: ApiKeys, direct: DirectRoutes, on_refusal: OnRefusal
     ) -> None:
         self._app = app
         self._keys = keys
         self._direct = direct
+        self._on_refusal = on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (or pass on what is none)."""
@@ -71,13 +86,13 @@ class Door:
                 message["headers"] = _secured(message["headers"])
             await send(message)
 
+        direct = self._direct_route(scope["method"], scope["path"])
         try:
-            scope.setdefault("state", {})["actor"] = self._admit(scope)
-            handler = self._direct.get((scope["method"], scope["path"]))
-            if handler is None:
+            if direct is None:
+                scope.setdefault("state", {})["actor"] = self._admit(scope)
                 await self._app(scope, receive, send_safely)
             else:
-                response = await handler(Request(scope, receive))
+                response = await self._call(direct, Request(scope, receive))
                 await response(scope, receive, send_safely)
         except ActivityCoreError as error:
             await problem_of(error)(scope, receive, send_safely)
@@ -88,6 +103,19 @@ class Door:
             if started:  # too late for another answer: let the server cut the connection
                 raise
             await internal_error()(scope, receive, send_safely)
+
+    def _direct_route(self, method: str, path: str) -> Direct | None:
+        exact = self._direct.get((method, path))
+        return exact or self._direct.get((method, path[: path.rfind("/") + 1]))
+
+    async def _call(self, direct: Direct, request: Request) -> Response:
+        state = request.scope.setdefault("state", {})
+        try:
+            state["actor"] = ANONYMOUS if direct.keyless else self._admit(request.scope)
+        except ActivityCoreError as error:
+            await self._on_refusal(request, error)
+            raise
+        return await direct.handler(request)
 
     def _admit(self, scope: Scope) -> str:
         """Who it is."""

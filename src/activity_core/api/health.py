@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from activity_core.api.parts import ApiParts, Parts, Probe
+from activity_core.api.parts import ApiParts, Caution, Parts, Probe
 from activity_core.api.problem import RETRY_AFTER, JsonResponse
 from activity_core.api.route import StrictRoute
 from activity_core.api.shapes.operations import Alive, Readiness
@@ -28,13 +28,18 @@ async def healthz() -> Response:
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(parts: Parts) -> Response:
-    """Everything that is needed answers; 503 names what does not."""
-    verdicts = await asyncio.gather(*map(_verdict, parts.readiness.values()))
+    """Everything that is needed answers; 503 names what does not. Warnings stop nothing."""
+    verdicts, texts = await asyncio.gather(
+        asyncio.gather(*map(_verdict, parts.readiness.values())),
+        asyncio.gather(*map(_caution, parts.warnings.values())),
+    )
     checks = dict(zip(parts.readiness, verdicts, strict=True))
+    warnings = {name: text for name, text in zip(parts.warnings, texts, strict=True) if text}
+    answer = {"checks": checks, "warnings": warnings}
     if all(verdict == "ok" for verdict in verdicts):
-        return JsonResponse({"status": "ready", "checks": checks})
+        return JsonResponse(answer | {"status": "ready"})
     return JsonResponse(
-        {"status": "unready", "checks": checks},
+        answer | {"status": "unready"},
         status_code=503,
         headers={"Retry-After": RETRY_AFTER},
     )
@@ -97,3 +102,11 @@ async def _verdict(probe: Probe) -> str:
     except Exception as error:  # noqa: BLE001 - not ready, whatever it is; details stay inside
         return f"failed: {type(error).__name__}"
     return "ok"
+
+
+async def _caution(caution: Caution) -> str | None:
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            return await caution()
+    except Exception as error:  # noqa: BLE001 - not known is worth a warning, and no more
+        return f"not known now: {type(error).__name__}"

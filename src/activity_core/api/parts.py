@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from activity_core.core.errors import ConfigurationError
 from activity_core.core.run.run import PendingRun
 from activity_core.ports.backfills import Backfills
+from activity_core.ports.clock import Clock
 from activity_core.ports.dead_letters import DeadLetters
 from activity_core.ports.inbox import Inbox
 from activity_core.ports.outbox import Outbox
@@ -23,10 +24,12 @@ from activity_core.ports.registry import RegistryStore
 from activity_core.ports.run_queue import RunQueue
 from activity_core.services.backfill import Backfiller
 from activity_core.services.dead_letters import DeadLetterDesk
+from activity_core.services.entrances import EntranceDesk
 from activity_core.services.explain import Explain
 from activity_core.services.explain_slot import ExplainSlot
-from activity_core.services.ingest import Ingest
 from activity_core.services.manual_trigger import ManualTrigger
+from activity_core.services.message_reader import MessageReader
+from activity_core.services.reception import Reception
 from activity_core.services.registry import Registry
 from activity_core.services.schedules import Schedules
 from activity_core.services.task_inbox import TaskInbox
@@ -36,6 +39,8 @@ ANONYMOUS = "anonymous"
 
 Probe = Callable[[], Awaitable[None]]
 """Returns if a part that we need answers, raises if it does not."""
+Caution = Callable[[], Awaitable[str | None]]
+"""What should be known of a part, though it works; None if there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,12 @@ class ApiParts:
         run_retry: reopens a failed run by its id and wakes the starter; raises NotFoundError or
             ConflictError.
         readiness: what must answer for the API to be ready, by name.
+        warnings: what operators should know of a part though it works, by name.
     """
 
-    ingest: Ingest
+    reception: Reception
+    message_reader: MessageReader
+    entrance_desk: EntranceDesk
     registry: Registry
     registry_store: RegistryStore
     manual_trigger: ManualTrigger
@@ -65,7 +73,9 @@ class ApiParts:
     backfills: Backfills
     outbox: Outbox
     dead_letters: DeadLetters
+    clock: Clock
     readiness: Mapping[str, Probe]
+    warnings: Mapping[str, Caution]
 
 
 @dataclass(frozen=True, slots=True)

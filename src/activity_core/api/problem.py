@@ -7,6 +7,7 @@ stable code; nothing of the inside is told.
 from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,6 +19,8 @@ from activity_core.core.errors import (
     ActivityCoreError,
     BadInputError,
     InvalidDefinitionError,
+    OverloadedError,
+    SchemaMismatchError,
     UnauthorisedError,
     UnavailableError,
 )
@@ -48,7 +51,11 @@ def problem_of(error: ActivityCoreError, **more: Any) -> ProblemResponse:
     """The answer for an error of ours; `more` stands beside the standard members."""
     if isinstance(error, InvalidDefinitionError):
         more["issues"] = [asdict(issue) for issue in error.issues]
+    if isinstance(error, SchemaMismatchError):
+        more["pointers"] = list(error.pointers)
     headers = {}
+    if isinstance(error, OverloadedError):
+        headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
     if isinstance(error, UnavailableError):
         headers["Retry-After"] = RETRY_AFTER
     if isinstance(error, UnauthorisedError):

@@ -5,26 +5,21 @@ In: a system from `bootstrap`. Out: `/v1` on the settings' host and port.
 
 import asyncio
 import socket
-from collections.abc import Iterator, Mapping
+import ssl
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from activity_core.adapters.secrets import resolve_secret
 from activity_core.api.app import create_app
-from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Probe
+from activity_core.api.parts import ApiKeys, ApiLimits, Probe
+from activity_core.api.peer import CertificateProtocol, Peers, tls_context
+from activity_core.api.system_parts import parts_of
 from activity_core.bootstrap.system import System
 from activity_core.core.errors import ConfigurationError
-from activity_core.core.run.run import PendingRun
-from activity_core.ports.doorbell import Topic
-from activity_core.services.backfill import Backfiller
-from activity_core.services.dead_letters import DeadLetterDesk
-from activity_core.services.explain import Explain
-from activity_core.services.explain_slot import ExplainSlot
-from activity_core.services.manual_trigger import ManualTrigger
-from activity_core.services.registry import Registry
-from activity_core.services.schedules import Schedules
-from activity_core.services.task_inbox import TaskInbox
+from activity_core.settings import Settings
 
 SHUTDOWN_SECONDS = 5
 
@@ -40,7 +35,7 @@ class ApiServer:
     """Listens from `start` to `stop`.
 
     `everything`: the agents run in this process too, so being ready also means that Temporal and
-    NATS were reached once; an outage of theirs later turns no event away.
+    the brokers were reached once; an outage of theirs later turns no event away.
     """
 
     def __init__(self, system: System, *, everything: bool) -> None:
@@ -48,7 +43,7 @@ class ApiServer:
         probes: dict[str, Probe] = {"postgres": system.check_postgres}
         if everything:
             probes["temporal"] = _once(system.check_temporal)
-            probes["nats"] = _once(system.nats.check)
+            probes |= {name: _once(check) for name, check in system.brokers.checks.items()}
         app = create_app(
             parts_of(system, probes),
             api_keys=ApiKeys(
@@ -57,23 +52,20 @@ class ApiServer:
             limits=ApiLimits(
                 settings.max_body_bytes, settings.max_json_depth, settings.max_batch_events
             ),
+            origins=settings.webhook_origins,
+            peers=Peers(settings.client_certificate_header or "", settings.trusted_proxies),
         )
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
-        self._server = _Server(config)
+        self._tls = _tls(settings)
+        self._server = _Server(_config(app, self._tls))
         self._socket = _listen(settings.host, settings.port)
         self._serving: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
         """Where it listens."""
+        scheme = "https" if self._tls else "http"
         host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def start(self) -> None:
         """Begin to serve; connections that came before wait in the socket's queue."""
@@ -87,44 +79,25 @@ class ApiServer:
         self._socket.close()
 
 
-def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
-    """The services that the routes call."""
-    stores, doorbell, clock = system.stores, system.doorbell, system.clock
-    settings = system.settings
-
-    async def retry(run_id: str) -> PendingRun:
-        pending = await stores.run_queue.retry(run_id, clock.now())
-        doorbell.ring(Topic.STARTER)
-        return pending
-
-    return ApiParts(
-        ingest=system.ingest,
-        registry=Registry(stores.registry, doorbell, clock, config=settings.config),
-        registry_store=stores.registry,
-        manual_trigger=ManualTrigger(stores.registry, stores.run_queue, doorbell, clock),
-        backfiller=Backfiller(stores.registry, stores.backfills, clock, doorbell),
-        task_inbox=TaskInbox(stores.task_ledger, doorbell, clock, deployment=settings.deployment),
-        dead_letter_desk=DeadLetterDesk(
-            stores.dead_letters,
-            system.ingest,
-            stores.inbox,
-            doorbell,
-            clock,
-            tenant=settings.tenant,
-            decode=system.decode_letter,
-        ),
-        explain=Explain(stores.reading, stores.registry),
-        explain_slot=ExplainSlot(stores.reading, stores.registry, system.slot_histories(), clock),
-        schedules=Schedules(stores.registry, stores.reading, clock),
-        run_retry=retry,
-        reading=stores.reading,
-        inbox=stores.inbox,
-        run_queue=stores.run_queue,
-        backfills=stores.backfills,
-        outbox=stores.outbox,
-        dead_letters=stores.dead_letters,
-        readiness=probes,
+def _config(app: FastAPI, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=CertificateProtocol,
+        ssl_context_factory=(lambda *_: tls) if tls else None,
+        proxy_headers=False,  # `peer` must know who really connects
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None:
+        if settings.tls_key or settings.tls_client_ca:
+            raise ConfigurationError("TLS needs ACTIVITY_CORE_TLS_CERT, our own certificate")
+        return None
+    return tls_context(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
 
 def _listen(host: str, port: int) -> socket.socket:

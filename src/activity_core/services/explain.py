@@ -2,14 +2,16 @@
 
 In: an event or a run, as stored. Out: the same, with a verdict for every definition that listened,
 those whose filter said no included: they left no row, so they are asked again, at the registry
-revision that the event was routed with.
+revision that the event was routed with. What never came in has refusals instead.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from activity_core.core.errors import NotFoundError
 from activity_core.core.event.envelope import EventEnvelope
-from activity_core.ports.reading import Reading, Row
+from activity_core.core.jsontext import JsonValue
+from activity_core.ports.reading import Query, Reading, Row
 from activity_core.ports.registry import RegistryStore
 from activity_core.services.router import Listeners
 
@@ -24,11 +26,20 @@ class Explain:
     async def event(self, source: str | None, event_id: str) -> Row:
         """The event's own row, plus `verdicts`, one per listening definition, and its `runs`.
 
+        `refusals` are of the same source and id; of an event that was only ever refused they are
+        all that there is, besides `source` (the one asked for), `id` and a `state` of `refused`.
+
         Raises:
-            NotFoundError: no such event.
+            NotFoundError: no such event, and none was refused.
             AmbiguousError: several sources sent that id.
         """
-        row: dict[str, Any] = dict(await self._reading.event(source, event_id))
+        try:
+            row: dict[str, Any] = dict(await self._reading.event(source, event_id))
+        except NotFoundError:
+            if not (refusals := await self._refusals(source, event_id)):
+                raise
+            return {"source": source, "id": event_id, "state": "refused", "refusals": refusals}
+        row["refusals"] = await self._refusals(row["source"], event_id)
         decisions = {item["definition_id"]: item for item in row.get("decisions", ())}
         verdicts = list(decisions.values())
         routing = row.get("routing")
@@ -47,6 +58,11 @@ class Explain:
             NotFoundError: no such run.
         """
         return await self._reading.run(run_id)
+
+    async def _refusals(self, source: str | None, event_id: str) -> list[JsonValue]:
+        """The newest ones."""
+        filters = {"event_id": event_id} | ({} if source is None else {"source": source})
+        return [dict(item) for item in (await self._reading.refusals(Query(filters))).items]
 
     async def _matches(
         self, envelope: Mapping[str, Any], revision: int

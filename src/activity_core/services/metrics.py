@@ -8,6 +8,9 @@ EVENTS_IN = Counter(
 DECISIONS = Counter(
     "activity_core_decisions", "Final decisions about events, by outcome.", ["outcome"]
 )
+REFUSALS = Counter(
+    "activity_core_refusals", "Events turned away, by way in and error code.", ["via", "code"]
+)
 DEAD_LETTERS = Counter(
     "activity_core_dead_letters", "Messages buried, by way in and error code.", ["via", "code"]
 )

@@ -27,7 +27,7 @@ class Visitor:
 
     via: str
     name: str
-    source: EventSource | None
+    source: EventSource | None = None
 
 
 class Reception:
@@ -47,54 +47,72 @@ class Reception:
         Raises:
             ForbiddenError: no source lists it, and one must.
             PausedError: its source is paused.
+            OverloadedError: too many events wait already.
         """
         try:
-            return Visitor("http", key, await self._gate.source_of_key(key))
+            source = await self._gate.source_of_key(key)
+            await self._pressure.admit()
         except ActivityCoreError as error:
-            await self.refuse(Visitor("http", key, None), error)
+            await self.refuse(Visitor("http", key), error)
             raise
+        return Visitor("http", key, source)
+
+    async def visitor_of_hook(self, source_id: str) -> Visitor:
+        """Who is to call a webhook; its messages still have to prove it. Refusals are on record.
+
+        Raises:
+            NotFoundError: no such source.
+            PausedError: it is paused.
+            OverloadedError: too many events wait already.
+        """
+        try:
+            source = await self._gate.source(source_id, "webhook")
+            await self._pressure.admit()
+        except ActivityCoreError as error:
+            await self.refuse(Visitor("webhook", source_id[:63]), error)
+            raise
+        return Visitor("webhook", source_id, source)
 
     async def receive(self, items: Sequence[Decoded], visitor: Visitor) -> Sequence[Answer]:
         """One answer per item, in order; the good ones are accepted in one transaction.
 
         Raises:
-            OverloadedError: too many wait already, or the source's rate is used up; none is taken.
+            OverloadedError: the source's rate is used up; none is taken.
             UnavailableError: nothing is known to be stored; sending again is safe.
         """
-        await self._pressure.admit()
-        self._gate.spend(visitor.source, len(items))
-        judged = [self._judged(item, visitor) for item in items]
-        good = [item for item in judged if isinstance(item, EventEnvelope)]
-        answers = iter(await self._ingest.accept(good, visitor.via) if good else ())
-        results: list[Answer] = [
-            _answer(item, next(answers)) if isinstance(item, EventEnvelope) else item
-            for item in judged
-        ]
-        for item, result in zip(items, results, strict=True):
-            if isinstance(result, ActivityCoreError):
-                event = item if isinstance(item, EventEnvelope) else None
-                await self.refuse(visitor, result, event)
-        return results
+        await self._spend(len(items), visitor)
+        return await self._settle(items, [self._judged(item, visitor) for item in items], visitor)
 
     async def receive_all(
         self, items: Sequence[EventEnvelope], visitor: Visitor
     ) -> Sequence[Answer]:
         """The same for events that came as one message: unless all may come in, none does.
 
+        An answer is an error only where an id came before with another body.
+
         Raises:
             ForbiddenError, SchemaMismatchError: one may not come in, or does not fit its type.
         """
-        for item in items:
-            if isinstance(error := self._judged(item, visitor), ActivityCoreError):
-                await self.refuse(visitor, error, item)
-                raise error
-        return await self.receive(items, visitor)
+        await self._spend(len(items), visitor)
+        judged = [self._judged(item, visitor) for item in items]
+        for item, result in zip(items, judged, strict=True):
+            if isinstance(result, ActivityCoreError):
+                await self.refuse(visitor, result, item)
+                raise result
+        return await self._settle(items, judged, visitor)
 
     async def refuse(
         self, visitor: Visitor, error: ActivityCoreError, event: EventEnvelope | None = None
     ) -> None:
         """Put a refusal on record."""
         await self._refusals.record(visitor.via, visitor.name, error, event)
+
+    async def _spend(self, events: int, visitor: Visitor) -> None:
+        try:
+            self._gate.spend(visitor.source, events)
+        except ActivityCoreError as error:
+            await self.refuse(visitor, error)
+            raise
 
     def _judged(self, item: Decoded, visitor: Visitor) -> Decoded:
         if not isinstance(item, EventEnvelope):
@@ -103,6 +121,25 @@ class Reception:
             return self._gate.admitted(item, visitor.source)
         except ActivityCoreError as error:
             return error
+
+    async def _settle(
+        self, items: Sequence[Decoded], judged: Sequence[Decoded], visitor: Visitor
+    ) -> Sequence[Answer]:
+        """Accept the good ones; put the others on record."""
+        good = [item for item in judged if isinstance(item, EventEnvelope)]
+        answers = iter(await self._ingest.accept(good, visitor.via) if good else ())
+        results: list[Answer] = [
+            _answer(item, next(answers)) if isinstance(item, EventEnvelope) else item
+            for item in judged
+        ]
+        refused = [
+            (result, item if isinstance(item, EventEnvelope) else None)
+            for item, result in zip(items, results, strict=True)
+            if isinstance(result, ActivityCoreError)
+        ]
+        if refused:
+            await self._refusals.record_all(visitor.via, visitor.name, refused)
+        return results
 
 
 def event_conflict(envelope: EventEnvelope) -> EventConflictError:

@@ -32,7 +32,11 @@ class IssueItem(Shape):
 
 
 class Problem(BaseModel):
-    """RFC 9457. `code` is stable; `hint` says what to do next; `issues` come with definitions."""
+    """RFC 9457. `code` is stable; `hint` says what to do next.
+
+    `issues` come with definitions, `pointers` (RFC 6901, into the data) with events that do not fit
+    their type.
+    """
 
     type: str
     title: str
@@ -42,3 +46,4 @@ class Problem(BaseModel):
     subject: str
     hint: str
     issues: list[IssueItem] | None = None
+    pointers: list[str] | None = None

@@ -1,6 +1,6 @@
 """Events as the API shows them, and what it answers to whoever sends some."""
 
-from typing import Any
+from typing import Any, Literal
 
 from activity_core.api.shapes.base import Shape
 from activity_core.api.shapes.runs import DecisionItem, EventRef, RunDetail, Verdict
@@ -35,11 +35,38 @@ class EventDetail(EventItem):
     decisions: list[DecisionItem]
 
 
+class RefusalItem(Shape):
+    """What was turned away; the attributes are null where they are unknown, or trust failed."""
+
+    refused_at: str
+    via: str
+    sender: str
+    code: str
+    message: str
+    source: str | None
+    event_id: str | None
+    event_type: str | None
+    dead_letter_id: str | None
+
+
 class EventExplained(EventDetail):
-    """An event, a verdict per definition that listened, and the runs."""
+    """An event, a verdict per definition that listened, and the runs.
+
+    `refusals`: of what came under its source and id, but not in, newest first.
+    """
 
     verdicts: list[Verdict]
     runs: list[RunDetail]
+    refusals: list[RefusalItem]
+
+
+class EventRefused(Shape):
+    """An event that never came in; `source` is the one that was asked for."""
+
+    source: str | None
+    id: str
+    state: Literal["refused"]
+    refusals: list[RefusalItem]
 
 
 class Accepted(EventRef):
@@ -52,14 +79,15 @@ class Accepted(EventRef):
 
 
 class ItemError(Shape):
-    """Why an event of a batch was not accepted."""
+    """Why one of many events was not accepted; `pointers` come with `schema_mismatch`."""
 
     code: str
     detail: str
+    pointers: list[str] | None = None
 
 
 class BatchResult(Shape):
-    """`status`: accepted, duplicate, conflict or invalid; the last two with `error`."""
+    """`status`: accepted, duplicate, conflict, invalid or refused; the last three with `error`."""
 
     source: str | None
     id: str | None
@@ -71,3 +99,9 @@ class AcceptedBatch(Shape):
     """One result per event, in order."""
 
     items: list[BatchResult]
+
+
+class SlackChallenge(Shape):
+    """What Slack wants to hear once, to see whose address it is."""
+
+    challenge: str

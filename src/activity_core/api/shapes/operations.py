@@ -21,7 +21,8 @@ class Alive(Shape):
 
 
 class Readiness(Shape):
-    """`checks`: `ok` or what is wrong, by name of the part."""
+    """`checks`: `ok` or what is wrong, by name of the part; `warnings` stop nothing."""
 
     status: str
     checks: dict[str, str]
+    warnings: dict[str, str]

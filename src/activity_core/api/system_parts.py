@@ -1,0 +1,85 @@
+"""The API's parts, out of the services and stores of a system.
+
+In: a system from `bootstrap`. Out: what the routes call.
+"""
+
+from collections.abc import Mapping
+
+from activity_core.adapters.nats.streams import INBOX_STREAM
+from activity_core.api.parts import ApiParts, Caution, Probe
+from activity_core.bootstrap.system import System
+from activity_core.core.run.run import PendingRun
+from activity_core.ports.doorbell import Topic
+from activity_core.services.back_pressure import BackPressure
+from activity_core.services.backfill import Backfiller
+from activity_core.services.dead_letters import DeadLetterDesk
+from activity_core.services.entrances import EntranceDesk
+from activity_core.services.explain import Explain
+from activity_core.services.explain_slot import ExplainSlot
+from activity_core.services.letter_reader import LetterReader
+from activity_core.services.manual_trigger import ManualTrigger
+from activity_core.services.reception import Reception
+from activity_core.services.refusal_log import RefusalLog
+from activity_core.services.registry import Registry
+from activity_core.services.schedules import Schedules
+from activity_core.services.task_inbox import TaskInbox
+
+
+def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
+    """The services that the routes call."""
+    stores, doorbell, clock = system.stores, system.doorbell, system.clock
+    settings = system.settings
+    reader = system.message_reader()
+
+    async def retry(run_id: str) -> PendingRun:
+        pending = await stores.run_queue.retry(run_id, clock.now())
+        doorbell.ring(Topic.STARTER)
+        return pending
+
+    return ApiParts(
+        reception=Reception(
+            system.gate,
+            BackPressure(stores.inbox, clock, most=settings.max_waiting_events),
+            system.ingest,
+            RefusalLog(stores.refusals, clock),
+        ),
+        message_reader=reader,
+        entrance_desk=EntranceDesk(stores.registry, clock),
+        registry=Registry(stores.registry, doorbell, clock, config=settings.config),
+        registry_store=stores.registry,
+        manual_trigger=ManualTrigger(stores.registry, stores.run_queue, doorbell, clock),
+        backfiller=Backfiller(stores.registry, stores.backfills, clock, doorbell),
+        task_inbox=TaskInbox(stores.task_ledger, doorbell, clock, deployment=settings.deployment),
+        dead_letter_desk=DeadLetterDesk(
+            stores.dead_letters,
+            LetterReader(
+                reader, system.gate, max_depth=settings.max_json_depth, inbox=INBOX_STREAM
+            ),
+            system.ingest,
+            stores.inbox,
+            doorbell,
+            clock=clock,
+            tenant=settings.tenant,
+            retry=retry,
+        ),
+        explain=Explain(stores.reading, stores.registry),
+        explain_slot=ExplainSlot(stores.reading, stores.registry, system.slot_histories(), clock),
+        schedules=Schedules(stores.registry, stores.reading, clock),
+        run_retry=retry,
+        reading=stores.reading,
+        inbox=stores.inbox,
+        run_queue=stores.run_queue,
+        backfills=stores.backfills,
+        outbox=stores.outbox,
+        dead_letters=stores.dead_letters,
+        clock=clock,
+        readiness=probes,
+        warnings=_warnings(system),
+    )
+
+
+def _warnings(system: System) -> Mapping[str, Caution]:
+    """NATS may lose what it confirmed when the power goes, unless it is told not to."""
+    if not system.settings.nats_url:
+        return {}
+    return {"nats": system.brokers.nats.durability_warning}

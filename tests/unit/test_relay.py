@@ -45,6 +45,8 @@ async def test_everything_leaves_in_order(scene: Scene):
     assert [name for name in scene.out if name[0] == "a"] == ["a1", "a2", "a3"]
     assert [name for name in scene.out if name[0] == "b"] == ["b1", "b2"]
     assert await scene.outbox.depth() == 0
+    assert {event.key for event in scene.broker.events} == {"a", "b"}
+    assert all(event.key == event.event_id[0] for event in scene.broker.events)
     assert await scene.relay.step() is False
 
 

@@ -52,7 +52,7 @@ class Relay:
         sent: list[int] = []
         for row in rows:
             try:
-                await self._publisher.publish(row.event_id, row.type, row.body)
+                await self._publisher.publish(row.event_id, row.type, row.body, key=row.key)
             except ActivityCoreError as error:
                 log.warning("publish_failed", event_id=row.event_id, key=row.key, error=str(error))
                 retry_at = self._clock.now() + wait_after(row.attempts)

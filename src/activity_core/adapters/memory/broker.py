@@ -21,6 +21,7 @@ class _Message:
     position: str
     published_at: datetime
     due_at: datetime
+    attempts: int = 0
     handed_out: bool = False
     ending: str = ""
 
@@ -32,6 +33,7 @@ class Published:
     event_id: str
     event_type: str
     body: bytes
+    key: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class MemoryDelivery:
 
     message: _Message
     broker: "MemoryBroker"
+    attempt: int
 
     @property
     def body(self) -> bytes:
@@ -134,21 +137,24 @@ class MemoryBroker:
             self._changed.clear()
             self._outages.raise_before()
             if due := self._due()[:batch]:
-                for message in due:
-                    message.handed_out = True
-                yield [MemoryDelivery(message, self) for message in due]
+                yield [self._handed_out(message) for message in due]
             elif self._closed:
                 return
             else:
                 await self._changed.wait()
 
+    def _handed_out(self, message: _Message) -> MemoryDelivery:
+        message.handed_out = True
+        message.attempts += 1
+        return MemoryDelivery(message, self, message.attempts)
+
     def _due(self) -> list[_Message]:
         now = self.clock.now()
         return [m for m in self._messages if not (m.ending or m.handed_out) and m.due_at <= now]
 
-    async def publish(self, event_id: str, event_type: str, body: bytes) -> None:
+    async def publish(self, event_id: str, event_type: str, body: bytes, *, key: str) -> None:
         """Store the event unless its id is there."""
         self.failures.raise_before()
         if all(event.event_id != event_id for event in self.events):
-            self.events.append(Published(event_id, event_type, body))
+            self.events.append(Published(event_id, event_type, body, key))
         self.failures.raise_after()

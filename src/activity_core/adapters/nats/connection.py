@@ -1,85 +1,45 @@
 """One link to NATS, made when first needed and again whenever it is gone.
 
-Shared by consumer and publisher; owns the two streams (inbound work queue, outbound log).
+Shared by all consumers and the publisher of a process.
 """
 
 import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
 
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError as StreamNotFoundError
 
+from activity_core.adapters.nats.durability import durability_warning
+from activity_core.adapters.nats.settings import NatsSettings, access_of
+from activity_core.adapters.nats.streams import ensure_streams
 from activity_core.core.errors import UnavailableError
 
 log = structlog.get_logger(__name__)
 
-INBOX_STREAM = "ACTIVITY_CORE_INBOX"
-INBOX_SUBJECTS = "events.>"
-EVENTS_STREAM = "ACTIVITY_CORE_EVENTS"
-EMITTED = "emitted."
-"""Subject prefix for the events that definitions emit; our own keep their type as subject."""
-
-DUPLICATE_WINDOW = timedelta(minutes=10)
-"""How long the server drops a repeated `Nats-Msg-Id`; later repeats carry the same event id."""
-MAX_BYTES = 1 << 30
-KEEP_OUTBOUND = timedelta(days=7)
 CONNECT_WITHIN = 2.0
 """Seconds for the first connection: whoever waits for it may hold rows locked."""
 PAUSE = 0.5
 """Seconds after a failed connection in which nobody tries another."""
 
 
-@dataclass(frozen=True, slots=True)
-class NatsSettings:
-    """Where NATS is. `credentials` is the path of a .creds file."""
-
-    url: str
-    credentials: str | None = None
-
-
-def _inbox() -> StreamConfig:
-    """A message stays until it is in our inbox; when full, senders are refused, nothing is lost."""
-    return StreamConfig(
-        name=INBOX_STREAM,
-        subjects=[INBOX_SUBJECTS],
-        retention=RetentionPolicy.WORK_QUEUE,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.NEW,
-        max_bytes=MAX_BYTES,
-    )
-
-
-def _events() -> StreamConfig:
-    return StreamConfig(
-        name=EVENTS_STREAM,
-        subjects=["activity-core.>", f"{EMITTED}>"],
-        storage=StorageType.FILE,
-        max_bytes=MAX_BYTES,
-        max_age=KEEP_OUTBOUND.total_seconds(),
-        duplicate_window=DUPLICATE_WINDOW.total_seconds(),
-    )
-
-
 class NatsConnection:
-    """Connects on demand. Streams that exist are left as their owner made them."""
+    """Connects on demand. Raises ConfigurationError for settings that cannot be used."""
 
     def __init__(self, settings: NatsSettings) -> None:
         self._settings = settings
+        self._access = access_of(settings)
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
         self._lock = asyncio.Lock()
         self._not_before = 0.0
 
     async def jetstream(self) -> JetStreamContext:
-        """JetStream with both streams in place.
+        """JetStream with our streams in place.
 
         Raises:
-            UnavailableError: NATS cannot be reached, or has no JetStream.
+            UnavailableError: NATS cannot be reached, refuses us, or has no JetStream.
         """
         async with self._lock:
             if self._stream is None:
@@ -94,9 +54,33 @@ class NatsConnection:
         except (NatsError, TimeoutError, OSError) as error:
             raise unavailable(error) from error
 
-    async def forget(self) -> None:
-        """Drop the link: the next use connects anew and looks after the streams."""
+    async def durability_warning(self) -> str | None:
+        """What to know about the server's way of writing to disk; None if it loses nothing."""
+        return await durability_warning(self._settings.monitor_url, self._access.tls)
+
+    async def restore_streams(self) -> None:
+        """Make our streams again if somebody removed one.
+
+        Raises:
+            UnavailableError: NATS is away.
+        """
+        stream = await self.jetstream()
+        try:
+            if self._settings.make_streams:
+                await ensure_streams(stream)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise unavailable(error) from error
+
+    async def forget(self, broken: JetStreamContext | None = None) -> None:
+        """Drop the link, so that the next use connects anew.
+
+        Args:
+            broken: drop it only if it is still this one: whoever notices late that a link broke
+                must not cut off those who have a new one.
+        """
         async with self._lock:
+            if broken is not None and broken is not self._stream:
+                return
             client, self._client, self._stream = self._client, None, None
         if client is not None:
             await _close(client)
@@ -116,8 +100,8 @@ class NatsConnection:
         client = await self._open()
         try:
             stream = client.jetstream(timeout=5)
-            for config in (_inbox(), _events()):
-                await _ensure(stream, config)
+            if self._settings.make_streams:
+                await ensure_streams(stream)
         except (NatsError, TimeoutError, OSError) as error:
             await _close(client)
             raise unavailable(error) from error
@@ -126,36 +110,40 @@ class NatsConnection:
 
     async def _open(self) -> Client:
         """A client that reconnects by itself; the first connection it would try for ever."""
-        client = Client()
+        client = _ClientOverTls() if self._access.tls else Client()
+        heard: list[Exception] = []
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 await client.connect(
-                    self._settings.url,
-                    user_credentials=self._settings.credentials,
+                    **self._access.options,
                     name="activity-core",
                     connect_timeout=2,
                     allow_reconnect=True,
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=1,
-                    error_cb=_note,
+                    error_cb=_noting(heard),
                 )
-        except (NatsError, TimeoutError, OSError) as error:
+        except (NatsError, TimeoutError, OSError, ValueError) as error:
             await _close(client)
-            raise unavailable(error) from error
+            # The client goes on until our time is up: why it failed, it told by the way.
+            raise unavailable(heard[-1] if heard else error) from error
+        heard.clear()
         return client
+
+
+class _ClientOverTls(Client):
+    """Says nothing to a server without TLS; by itself the client leaves that to the server."""
+
+    def _connect_command(self) -> bytes:
+        if not self._server_info.get("tls_required"):
+            raise NatsError("it does not ask for TLS, which the settings do")
+        return super()._connect_command()
 
 
 def unavailable(error: BaseException) -> UnavailableError:
     """Whatever NATS said, as one error of ours."""
     text = str(error) or type(error).__name__
     return UnavailableError(f"NATS: {text}", hint="it is tried again by itself")
-
-
-async def _ensure(stream: JetStreamContext, config: StreamConfig) -> None:
-    try:
-        await stream.stream_info(str(config.name))
-    except StreamNotFoundError:
-        await stream.add_stream(config)
 
 
 async def _close(client: Client) -> None:
@@ -165,5 +153,9 @@ async def _close(client: Client) -> None:
         log.info("nats_close", error=str(error))
 
 
-async def _note(error: Exception) -> None:
-    log.warning("nats", error=str(error) or type(error).__name__)
+def _noting(heard: list[Exception]) -> Callable[[Exception], Awaitable[None]]:
+    async def note(error: Exception) -> None:
+        heard[:] = [error]
+        log.warning("nats", error=str(error) or type(error).__name__)
+
+    return note

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from activity_core.core.admission.mapping import events_of
+from activity_core.core.admission.message_body import proof_headers
 from activity_core.core.admission.presets import event_map_of
 from activity_core.core.definition.event_source import EventSource
 from activity_core.core.errors import ActivityCoreError
@@ -48,6 +49,7 @@ class MessageReader:
                 source_id=source.id,
                 max_depth=self._max_depth,
                 max_events=self._max_events,
+                hidden=proof_headers(way.verify),
             )
         if protocol == "http":
             return self._cloud_events(message)

@@ -48,7 +48,7 @@ def test_validate_warns_with_the_place(tmp_path: Path, old: str, new: str, warni
     file = write(tmp_path / "a.yaml", NIGHTLY.replace(old, new))
     result = offline("validate", file)
     assert any(line.startswith(f"warning: {file}:{warning}") for line in result.stderr.splitlines())
-    assert result.stdout == "valid: 1 definitions, 0 connections and 0 calendars in 1 files\n"
+    assert result.stdout == "valid: 1 definition in 1 file\n"
     listed = json.loads(offline("validate", file, "--json").stdout)
     assert any(warning.startswith(f"{each['line']}:") for each in listed["warnings"])
 

@@ -173,7 +173,7 @@ def test_issues_in_json_have_places_too() -> None:
         ("manual:", "manual: {input: {type: objec}}", '3:19: trigger.manual.input: not a JSON Schema (2020-12): type: "objec" is not'),
         ("id: a\n", "id: a\nkind: definitoin\n", "2:7: kind: unknown kind `definitoin`; did you mean `definition`?"),
         ("id: a\n", "id: a\nkind: 7\n", "2:7: kind: unknown kind `7`"),
-        ("id: a\n", "id: a\nkind: source\n", "2:7: kind: `kind: source` is a known kind whose feature is not built yet"),
+        ("id: a\n", "id: a\nkind: sorce\n", "2:7: kind: unknown kind `sorce`; did you mean `source`?"),
         ("id: a\n", "id: a\nid: b\n", "2:1: id: the key is there already, in line 1"),
         ("id: a\n", "id: a\nlifecycle: ongoing\n", "2:1: lifecycle: `lifecycle` is a known key whose feature is not built yet"),
         ("id: a\n", "id: a\ncontext: {Bad: {static: 1}}\n", "2:11: context.Bad: expected at most 63 lower-case letters, digits and underscores, found `Bad`"),

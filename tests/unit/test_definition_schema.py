@@ -20,13 +20,23 @@ from activity_core.core.definition_file.schema import (
     calendar_json_schema,
     connection_json_schema,
     definition_json_schema,
+    event_type_json_schema,
+    source_json_schema,
 )
 from activity_core.core.definition_file.yaml_tree import read_yaml
 
 DEFINITION = Draft202012Validator(definition_json_schema(), validate_formats=True, offline=True)
 CONNECTION = Draft202012Validator(connection_json_schema(), validate_formats=True, offline=True)
 CALENDARS = Draft202012Validator(calendar_json_schema(), validate_formats=True, offline=True)
-KINDS = {"definition": DEFINITION, "connection": CONNECTION, "calendar": CALENDARS}
+SOURCE = Draft202012Validator(source_json_schema(), validate_formats=True, offline=True)
+EVENT_TYPE = Draft202012Validator(event_type_json_schema(), validate_formats=True, offline=True)
+KINDS = {
+    "definition": DEFINITION,
+    "connection": CONNECTION,
+    "calendar": CALENDARS,
+    "source": SOURCE,
+    "event_type": EVENT_TYPE,
+}
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 

@@ -10,6 +10,8 @@ from activity_core.core.definition_file.schema import (
     calendar_json_schema,
     connection_json_schema,
     definition_json_schema,
+    event_type_json_schema,
+    source_json_schema,
 )
 from activity_core.core.event.envelope import envelope_json_schema
 from activity_core.settings import Settings
@@ -52,6 +54,8 @@ def test_every_error_code_is_described():
         ("activity-definition", definition_json_schema),
         ("connection", connection_json_schema),
         ("calendar", calendar_json_schema),
+        ("event-source", source_json_schema),
+        ("event-type", event_type_json_schema),
     ],
 )
 def test_published_schemas_are_generated(name, schema):

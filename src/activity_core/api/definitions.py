@@ -23,6 +23,7 @@ from activity_core.core.expression.condition import rfc3339
 from activity_core.ports.reading import Page, Row
 from activity_core.ports.registry import RegistryEntry
 from activity_core.services.backfill_range import paused_since
+from activity_core.services.publication import AppliedEntrance
 from activity_core.services.registry import entry_of
 
 router = APIRouter(prefix="/v1/definitions", tags=["definitions"], route_class=StrictRoute)
@@ -65,7 +66,10 @@ _DOCUMENTS = {"schema": {"type": ["object", "array"], "items": {"type": "object"
     responses=problems(_413="too large", _415="neither YAML nor JSON", _422="with `issues`"),
 )
 async def apply_definitions(parts: Parts, actor: Actor, request: Request) -> Response:
-    """Upsert a set of definitions, connections and calendars, all or nothing; absent ones stay."""
+    """Upsert a set of definitions and what they need, all or nothing; absent ones stay.
+
+    Documents of every `kind`: definition, source, event_type, connection, calendar.
+    """
     limits: ApiLimits = request.app.state.limits
     if media_type(request) not in MEDIA_TYPES:
         raise UnsupportedMediaTypeError(
@@ -83,19 +87,18 @@ async def apply_definitions(parts: Parts, actor: Actor, request: Request) -> Res
     return JsonResponse(
         {
             "revision": report.revision,
-            "definitions": [
-                {
-                    "definition_id": item.definition_id,
-                    "version": item.version,
-                    "change": item.change,
-                }
-                for item in report.definitions
-            ],
+            "definitions": [asdict(item) for item in report.definitions],
             "connections": list(report.connections),
             "calendars": list(report.calendars),
+            "sources": [_applied("source_id", item) for item in report.sources],
+            "event_types": [_applied("event_type_id", item) for item in report.event_types],
             "warnings": [asdict(issue) for issue in report.warnings],
         }
     )
+
+
+def _applied(id_key: str, item: AppliedEntrance) -> dict[str, Any]:
+    return {id_key: item.part_id, "version": item.version, "change": item.change}
 
 
 @router.get("", response_model=PageOf[DefinitionItem], responses=problems(_400="bad parameters"))

@@ -10,6 +10,8 @@ from activity_core.core.definition_file.schema import (
     calendar_json_schema,
     connection_json_schema,
     definition_json_schema,
+    event_type_json_schema,
+    source_json_schema,
 )
 from activity_core.core.event.envelope import envelope_json_schema
 
@@ -38,3 +40,15 @@ async def show_connection_schema() -> Response:
 async def show_calendar_schema() -> Response:
     """JSON Schema of one calendar."""
     return JsonResponse(calendar_json_schema())
+
+
+@router.get("/event-source", response_model=dict[str, Any])
+async def show_source_schema() -> Response:
+    """JSON Schema of one event source."""
+    return JsonResponse(source_json_schema())
+
+
+@router.get("/event-type", response_model=dict[str, Any])
+async def show_event_type_schema() -> Response:
+    """JSON Schema of one event type."""
+    return JsonResponse(event_type_json_schema())

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.model import Versioned
 from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, Part, merge
-from activity_core.core.definition_file.check import check_definition
 from activity_core.core.definition_file.parse import MAX_BYTES, ReadForm, parse_definitions
-from activity_core.core.definition_file.review import review
+from activity_core.core.definition_file.review import passed
 from activity_core.core.errors import InvalidDefinitionError, Issue
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -46,22 +46,15 @@ def read(path: Path) -> tuple[list[Path], Bundle]:
 
 
 def check(bundle: Bundle, now: datetime) -> Sequence[Issue]:
-    """Compile every expression, look at every schedule; what is only unwise comes back.
+    """Compile every expression, look at everything; what is only unwise comes back.
 
-    Which connections, calendars and config there are beside the bundle's, the server knows.
+    Which connections, calendars, sources and config there are beside the bundle's, the server
+    knows.
 
     Raises:
         InvalidDefinitionError: with every issue found.
     """
-    issues = [
-        bundle.issue(definition, path, message)
-        for definition in bundle.definitions
-        for path, message in check_definition(definition)
-    ]
-    found = review(bundle, None, now)
-    if issues or found.refusals:
-        raise InvalidDefinitionError([*issues, *found.refusals][:MAX_ISSUES])
-    return found.warnings[:MAX_ISSUES]
+    return passed(bundle, None, now)
 
 
 def documents(bundle: Bundle) -> list[dict[str, Any]]:
@@ -86,6 +79,8 @@ def _located(bundle: Bundle, issue: Issue) -> Issue:
 def _document(part: Part) -> dict[str, Any]:
     if isinstance(part, ActivityDefinition):
         return part.document()
+    if isinstance(part, Versioned):
+        return {"kind": part.kind, **part.document()}
     plain = part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return {"kind": part.kind, **plain}
 

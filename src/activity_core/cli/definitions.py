@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from activity_core.cli.output import (
     print_page,
 )
 from activity_core.core.errors import InvalidDefinitionError, Issue
+
+if TYPE_CHECKING:  # it brings compilers
+    from activity_core.core.definition_file.bundle import Bundle
 
 Source = Annotated[Path, typer.Argument(exists=True, help="A file, or a directory with files.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a definition.")]
@@ -58,14 +61,13 @@ def validate(path: Source, *, as_json: AsJson = False) -> None:
                 "definitions": [item.id for item in bundle.definitions],
                 "connections": [item.id for item in bundle.connections],
                 "calendars": [item.id for item in bundle.calendars],
+                "sources": [item.id for item in bundle.sources],
+                "event_types": [item.id for item in bundle.event_types],
                 "warnings": [asdict(issue) for issue in warnings],
             }
         )
     else:
-        typer.echo(
-            f"valid: {len(bundle.definitions)} definitions, {len(bundle.connections)} connections "
-            f"and {len(bundle.calendars)} calendars in {len(files)} files"
-        )
+        typer.echo(f"valid: {_counted(bundle)} in {_number(len(files), 'file')}")
 
 
 def apply(ctx: typer.Context, path: Source, *, as_json: AsJson = False) -> None:
@@ -88,6 +90,10 @@ def apply(ctx: typer.Context, path: Source, *, as_json: AsJson = False) -> None:
         return
     for item in answer["definitions"]:
         typer.echo(f"{item['change']:9} {item['definition_id']} v{item['version']}")
+    for item in answer["sources"]:
+        typer.echo(f"{item['change']:9} source {item['source_id']} v{item['version']}")
+    for item in answer["event_types"]:
+        typer.echo(f"{item['change']:9} event type {item['event_type_id']} v{item['version']}")
     for name in answer["connections"]:
         typer.echo(f"{'connected':9} {name}")
     for name in answer["calendars"]:
@@ -187,6 +193,22 @@ def _lag(item: Mapping[str, Any]) -> str | None:
     if item["overdue_seconds"] is not None:
         return f"overdue by {item['overdue_seconds']:.1f} s"
     return None if item["lag_seconds"] is None else f"{item['lag_seconds']:.1f} s"
+
+
+def _counted(bundle: "Bundle") -> str:
+    """`3 definitions, 1 source`: the kinds that there are."""
+    counts = {
+        "definition": len(bundle.definitions),
+        "connection": len(bundle.connections),
+        "calendar": len(bundle.calendars),
+        "source": len(bundle.sources),
+        "event type": len(bundle.event_types),
+    }
+    return ", ".join(_number(count, noun) for noun, count in counts.items() if count)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _warn(warnings: Iterable[Issue]) -> None:

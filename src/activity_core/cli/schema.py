@@ -37,6 +37,22 @@ def calendar() -> None:
 
 
 @schema.command()
+def source() -> None:
+    """JSON Schema of an event source."""
+    from activity_core.core.definition_file import schema as files  # noqa: PLC0415 - quick --help
+
+    print_json(files.source_json_schema())
+
+
+@schema.command("event_type")
+def event_type() -> None:
+    """JSON Schema of an event type."""
+    from activity_core.core.definition_file import schema as files  # noqa: PLC0415 - quick --help
+
+    print_json(files.event_type_json_schema())
+
+
+@schema.command()
 def event() -> None:
     """JSON Schema of an event."""
     from activity_core.core.event import envelope  # noqa: PLC0415 - quick --help

@@ -1,28 +1,22 @@
-"""The registry's use cases: apply a set of definitions, retire, pause, resume.
+"""The registry's use cases: apply a set of parts; retire, pause, resume a definition.
 
-In: parsed definitions from the API. Out: new immutable versions and one new revision, all or
-nothing; then a ring for the reconciler, which makes the schedules follow.
+In: parsed definitions, sources and event types from the API. Out: new immutable versions and one
+new revision, all or nothing; then a ring for the reconciler, which makes the schedules follow. The
+same for sources and event types: `services.entrances`.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
-from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle
-from activity_core.core.definition_file.check import check_definition
-from activity_core.core.definition_file.review import review
-from activity_core.core.errors import ConflictError, InvalidDefinitionError, Issue, NotFoundError
+from activity_core.core.definition_file.bundle import Bundle
+from activity_core.core.definition_file.known import Known
+from activity_core.core.definition_file.review import passed
+from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.entrances import Change
-from activity_core.ports.registry import (
-    LogLine,
-    RegistryEdit,
-    RegistryEntry,
-    RegistrySnapshot,
-    RegistryStore,
-)
+from activity_core.ports.registry import LogLine, RegistryEdit, RegistryEntry, RegistryStore
+from activity_core.services.publication import ApplyReport, publish
 
 _IDLE = {
     "retired": ("it is retired", "apply its file again"),
@@ -31,28 +25,8 @@ _IDLE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What an `apply` did to one definition. `change`: created, updated or unchanged."""
-
-    definition_id: str
-    version: int
-    change: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyReport:
-    """What an `apply` did, in order of ids; `warnings` are about schedules that may surprise."""
-
-    revision: int
-    definitions: Sequence[Applied]
-    connections: Sequence[str] = ()
-    calendars: Sequence[str] = ()
-    warnings: Sequence[Issue] = ()
-
-
 class Registry:
-    """Definitions, connections and calendars of one tenant."""
+    """The parts of one tenant. `api_keys`: their names; None: sources may list any."""
 
     def __init__(
         self,
@@ -61,11 +35,13 @@ class Registry:
         clock: Clock,
         *,
         config: Mapping[str, object],
+        api_keys: Collection[str] | None = None,
     ) -> None:
         self._store = store
         self._doorbell = doorbell
         self._clock = clock
         self._config = config
+        self._api_keys = api_keys
 
     async def apply(self, bundle: Bundle, actor: str) -> ApplyReport:
         """Upsert a set, all or nothing; what is absent from it stays as it is.
@@ -74,42 +50,27 @@ class Registry:
             InvalidDefinitionError: with every issue found; nothing was applied.
         """
         async with self._store.edit(actor, self._clock.now) as edit:
+            known, before = self._known(edit), edit.current.revision
             # Thousands of schedules take seconds; events go on meanwhile.
-            warnings = await asyncio.to_thread(self._check, bundle, edit.current)
-            for connection in bundle.connections:
-                await edit.put_connection(connection)
-            for calendar in bundle.calendars:
-                await edit.put_calendar(calendar)
-            definitions = sorted(bundle.definitions, key=lambda definition: definition.id)
-            applied = [await _upsert(edit, definition) for definition in definitions]
-            lines = [_published(edit, item) for item in applied if item.change != "unchanged"]
-            touched = bool(lines or bundle.connections or bundle.calendars)
-            revision = edit.current.revision
-            if touched:
-                revision = await edit.log(lines)
-                await edit.account_for_slots(_with_slots(definitions, lines))
-        if touched:
+            warnings = await asyncio.to_thread(passed, bundle, known, self._clock.now())
+            report = await publish(edit, bundle, warnings)
+        if report.revision != before:
             self._doorbell.ring(Topic.RECONCILER)
-        return ApplyReport(
-            revision,
-            applied,
-            sorted(item.id for item in bundle.connections),
-            sorted(item.id for item in bundle.calendars),
-            warnings,
-        )
+        return report
 
-    def _check(self, bundle: Bundle, known: RegistrySnapshot) -> Sequence[Issue]:
-        """Refuse what is wrong; what is only unwise comes back."""
-        connections = {**known.connections, **{item.id: item for item in bundle.connections}}
-        issues = [
-            bundle.issue(definition, path, message)
-            for definition in bundle.definitions
-            for path, message in check_definition(definition, connections, self._config.keys())
-        ]
-        found = review(bundle, known.calendars, self._clock.now())
-        if issues or found.refusals:
-            raise InvalidDefinitionError([*issues, *found.refusals])
-        return found.warnings[:MAX_ISSUES]
+    def _known(self, edit: RegistryEdit) -> Known:
+        there, entrances = edit.current, edit.entrances
+        types = entrances.event_types
+        return Known(
+            there.connections,
+            there.calendars,
+            [entry.definition for entry in there.entries.values() if not entry.retired],
+            [entry.part for entry in entrances.sources.values() if not entry.retired],
+            [entry.part for entry in types.values() if not entry.retired],
+            {id_: entry.part for id_, entry in types.items()},
+            self._config.keys(),
+            self._api_keys,
+        )
 
     async def retire(self, definition_id: str, actor: str, reason: str = "") -> RegistryEntry:
         """Take it out of service: open runs finish, nothing new starts, the schedule goes."""
@@ -170,30 +131,3 @@ def refuse_idle(entry: RegistryEntry) -> None:
         return
     why, hint = _IDLE[entry.status]
     raise ConflictError(why, subject=f"definition {entry.definition.id}", hint=hint)
-
-
-def _with_slots(
-    definitions: Sequence[ActivityDefinition], lines: Sequence[LogLine]
-) -> Sequence[str]:
-    published = {line.definition_id for line in lines}
-    return [item.id for item in definitions if item.id in published and item.trigger.slot_triggers]
-
-
-async def _upsert(edit: RegistryEdit, definition: ActivityDefinition) -> Applied:
-    entry = edit.current.entries.get(definition.id)
-    if entry is None:
-        await edit.publish(definition, 1)
-        return Applied(definition.id, 1, "created")
-    if entry.definition.digest == definition.digest:
-        return Applied(definition.id, entry.version, "updated" if entry.retired else "unchanged")
-    await edit.publish(definition, entry.version + 1)
-    return Applied(definition.id, entry.version + 1, "updated")
-
-
-def _published(edit: RegistryEdit, applied: Applied) -> LogLine:
-    """A pause by an operator survives; a retired definition comes back."""
-    entry = edit.current.entries.get(applied.definition_id)
-    paused = entry.paused if entry else False
-    return LogLine(
-        applied.definition_id, Change.PUBLISHED, applied.version, paused=paused, retired=False
-    )

@@ -49,6 +49,22 @@ class AppliedDefinition(Shape):
     change: str
 
 
+class AppliedSource(Shape):
+    """`change`: created, updated or unchanged."""
+
+    source_id: str
+    version: int
+    change: str
+
+
+class AppliedEventType(Shape):
+    """`change`: created, updated or unchanged; `version` counts changes, not schemas."""
+
+    event_type_id: str
+    version: int
+    change: str
+
+
 class AppliedSet(Shape):
     """What applying a set did; `warnings` stopped nothing."""
 
@@ -56,6 +72,8 @@ class AppliedSet(Shape):
     definitions: list[AppliedDefinition]
     connections: list[str]
     calendars: list[str]
+    sources: list[AppliedSource]
+    event_types: list[AppliedEventType]
     warnings: list[IssueItem]
 
 

@@ -76,7 +76,7 @@ class HmacVerification(Model):
             raise PydanticCustomError(
                 "signed_time",
                 "`timestamp` names the header of a signed time: "
-                "it goes together with {{timestamp}} in `signed`",
+                "it goes together with `{timestamp}` in `signed`",
             )
         return self
 

@@ -1,23 +1,25 @@
 """Bundles: what one or several files define, and where in them it stands.
 
-Made by `definition_file`, applied as one set by the registry, whose later checks (CEL,
-connections, calendars) ask the bundle for the place of what they find.
+Made by `parse`, applied as one set by the registry, whose later checks (CEL, connections,
+calendars, claims of sources) ask the bundle for the place of what they find.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.event_source import EventSource
+from activity_core.core.definition.event_type import EventType
 from activity_core.core.definition_file.yaml_tree import Node, path_text
 from activity_core.core.errors import InvalidDefinitionError, Issue
 
 MAX_ISSUES: Final = 100
 """Issues that are reported at once; whoever has more reads the first ones first anyway."""
 
-Part = ActivityDefinition | Connection | Calendar
+Part = ActivityDefinition | Connection | Calendar | EventSource | EventType
 Key = tuple[str, str]
 """Kind and id."""
 
@@ -44,12 +46,37 @@ class Bundle:
     definitions: tuple[ActivityDefinition, ...] = ()
     connections: tuple[Connection, ...] = ()
     calendars: tuple[Calendar, ...] = ()
+    sources: tuple[EventSource, ...] = ()
+    event_types: tuple[EventType, ...] = ()
     documents: Mapping[Key, Document] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, parts: Collection[Part], documents: Mapping[Key, Document]) -> "Bundle":
+        """The parts by their kinds, each kind in the order given."""
+        return cls(
+            tuple(part for part in parts if isinstance(part, ActivityDefinition)),
+            tuple(part for part in parts if isinstance(part, Connection)),
+            tuple(part for part in parts if isinstance(part, Calendar)),
+            tuple(part for part in parts if isinstance(part, EventSource)),
+            tuple(part for part in parts if isinstance(part, EventType)),
+            documents,
+        )
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Everything in it, first what others name."""
-        return (*self.connections, *self.calendars, *self.definitions)
+        return (
+            *self.connections,
+            *self.calendars,
+            *self.event_types,
+            *self.sources,
+            *self.definitions,
+        )
+
+    def place(self, part: Part) -> str:
+        """`file:line` of a part, for sentences about another one."""
+        document = self.documents.get((part.kind, part.id))
+        return f"{document.file}:{document.issue(['id'], '').line}" if document else ""
 
     def issue(self, part: Part, path: Sequence[str | int], message: str) -> Issue:
         """Something found wrong later with a part, at its place; `path` in keys of the file."""
@@ -72,8 +99,8 @@ def merge(bundles: Iterable[Bundle]) -> Bundle:
         for part in bundle.parts:
             key: Key = (part.kind, part.id)
             if key in parts:
-                first = Bundle(documents=documents).issue(parts[key], ["id"], "")
-                message = f"{part.kind} `{part.id}` is there already, {first.file}:{first.line}"
+                first = Bundle(documents=documents).place(parts[key])
+                message = f"{part.kind} `{part.id}` is there already, {first}"
                 issues.append(bundle.issue(part, ["id"], message))
             else:
                 parts[key] = part
@@ -81,9 +108,4 @@ def merge(bundles: Iterable[Bundle]) -> Bundle:
                     documents[key] = bundle.documents[key]
     if issues:
         raise InvalidDefinitionError(issues[:MAX_ISSUES])
-    return Bundle(
-        tuple(part for part in parts.values() if isinstance(part, ActivityDefinition)),
-        tuple(part for part in parts.values() if isinstance(part, Connection)),
-        tuple(part for part in parts.values() if isinstance(part, Calendar)),
-        documents,
-    )
+    return Bundle.of(parts.values(), documents)

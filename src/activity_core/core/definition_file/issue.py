@@ -3,17 +3,20 @@
 In: the document's `Node`, its model, a `ValidationError`. Out: `Issue`s, for `definition_file`.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from activity_core.core.definition.connection import REFERENCE
+from activity_core.core.definition.connection import REFERENCES
 from activity_core.core.definition.model import NAME, SLUG, Model
 from activity_core.core.definition_file.yaml_tree import Node, Place, path_text
 from activity_core.core.errors import Issue
+from activity_core.core.schedule.lag import spelled
 
 _SHOWN = 60
 _EXPECTED = {
@@ -26,6 +29,13 @@ _EXPECTED = {
     "dict_type": "keys with values",
     "tuple_type": "a list",
 }
+_BOUNDS = {
+    "greater_than": "more than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+_PART_OF_TIME = re.compile(r"(\w+)=(\d+)")
 _SPELLINGS = {
     SLUG: "at most 64 lower-case letters, digits and hyphens",
     NAME: "at most 63 lower-case letters, digits and underscores",
@@ -84,16 +94,24 @@ def _message(details: ErrorDetails, model: type[Model]) -> str:
     kind = details["type"]
     if kind == "extra_forbidden":
         return _unknown_key(str(details["loc"][-1]), _model_at(model, details["loc"][:-1]))
-    if kind == "string_pattern_mismatch" and details["ctx"]["pattern"] == REFERENCE:
-        return "expected env:NAME or file:/path, never the secret itself"  # nor its echo
+    if kind == "string_pattern_mismatch" and details["ctx"]["pattern"] in REFERENCES:
+        return f"expected {REFERENCES[details['ctx']['pattern']]}, never the secret itself"
     expected = _EXPECTED.get(kind) or _expected(kind, details.get("ctx", {}))
     if expected:
-        return f"expected {expected}, found {shown(details['input'])}"
+        return f"expected {expected}{_found(details)}"
     if kind == "value_error":
         return str(details["ctx"]["error"])
     if kind == "missing":
         return "the key is missing"
-    return details["msg"][:1].lower() + details["msg"][1:]
+    message = details["msg"]
+    return message if message[:2].isupper() else message[:1].lower() + message[1:]
+
+
+def _found(details: ErrorDetails) -> str:
+    """Nothing where a secret may stand that should have been a reference."""
+    if "verify" in details["loc"] and details["type"] in _EXPECTED:
+        return ""
+    return f", found {shown(details['input'])}"
 
 
 def _expected(kind: str, context: Mapping[str, Any]) -> str:
@@ -103,7 +121,20 @@ def _expected(kind: str, context: Mapping[str, Any]) -> str:
         return _SPELLINGS.get(context["pattern"]) or f"text like {context['pattern']}"
     if kind == "too_short":
         return f"at least {context['min_length']} of them"
+    if kind == "too_long":
+        return f"at most {context['max_length']} of them"
+    if kind in _BOUNDS:
+        (bound,) = context.values()
+        return f"{_BOUNDS[kind]} {_bound(str(bound))}"
     return ""
+
+
+def _bound(text: str) -> str:
+    """Pydantic hands over a length of time as Python would write it."""
+    if not text.startswith("datetime.timedelta("):
+        return text
+    parts = {unit: int(number) for unit, number in _PART_OF_TIME.findall(text)}
+    return spelled(timedelta(**parts)).replace(".0 s", " s")
 
 
 def _unknown_key(key: str, model: type[Model] | None) -> str:

@@ -14,7 +14,9 @@ from pydantic import JsonValue, ValidationError
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, Document, Key, Part, merge
+from activity_core.core.definition.event_source import EventSource
+from activity_core.core.definition.event_type import EventType
+from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle, Document, Part, merge
 from activity_core.core.definition_file.issue import did_you_mean, issues_of, shown
 from activity_core.core.definition_file.yaml_tree import read_yaml
 from activity_core.core.errors import (
@@ -33,8 +35,9 @@ _MODELS: Final[Mapping[str, type[Part]]] = {
     "definition": ActivityDefinition,
     "connection": Connection,
     "calendar": Calendar,
+    "source": EventSource,
+    "event_type": EventType,
 }
-_NOT_BUILT_YET: Final = frozenset({"source", "event_type"})
 
 _ESCAPE = re.compile(
     r"\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})|\\."
@@ -121,23 +124,13 @@ def _bundle(document: Document, read_form: ReadForm | None) -> Bundle:
         issues += issues_of(error, model, document.node, file=document.file, prefix=document.prefix)
     if issues:
         raise InvalidDefinitionError(issues)
-    documents: dict[Key, Document] = {(part.kind, part.id): document}
-    match part:
-        case Connection():
-            return Bundle(connections=(part,), documents=documents)
-        case Calendar():
-            return Bundle(calendars=(part,), documents=documents)
-        case ActivityDefinition():
-            return Bundle(definitions=(part,), documents=documents)
+    return Bundle.of([part], {(part.kind, part.id): document})
 
 
 def _model(kind: JsonValue, document: Document) -> type[Part]:
     if isinstance(kind, str) and kind in _MODELS:
         return _MODELS[kind]
-    if isinstance(kind, str) and kind in _NOT_BUILT_YET:
-        message = f"`kind: {kind}` is a known kind whose feature is not built yet; remove it"
-    else:
-        message = f"unknown kind {shown(kind)}{did_you_mean(str(kind), _MODELS.keys())}"
+    message = f"unknown kind {shown(kind)}{did_you_mean(str(kind), _MODELS.keys())}"
     raise InvalidDefinitionError([document.issue(["kind"], message)])
 
 

@@ -1,23 +1,23 @@
-"""The review of schedules: what is refused and what is warned of, each at its place in the files.
+"""The review: everything that stands against a set, each issue at its place in the files.
 
-In: a bundle, the calendars of the registry, the time. Out: issues for `validate` and `apply`.
-`advice` knows what is unwise; here stands which definitions are asked about with which calendars.
+In: a bundle, what the deployment has already, the time. Out: refusals and warnings, for `validate`
+and `apply`. The checks know what is wrong; here stands which parts they are asked about.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from activity_core.core.definition.calendar import Calendar
-from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.definition.slot_trigger import CalendarTriggerConfig
-from activity_core.core.definition.trigger import KINDS
-from activity_core.core.definition_file.advice import advise
-from activity_core.core.definition_file.bundle import Bundle
-from activity_core.core.definition_file.herd import herd
-from activity_core.core.errors import Issue
-from activity_core.core.expression.message import did_you_mean
-from activity_core.core.expression.template import Path
+from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle
+from activity_core.core.definition_file.check import check_definition
+from activity_core.core.definition_file.check_source import check_source
+from activity_core.core.definition_file.claims import rival_claims
+from activity_core.core.definition_file.cycles import cycles
+from activity_core.core.definition_file.known import Known
+from activity_core.core.definition_file.schedule_review import review_schedules
+from activity_core.core.errors import InvalidDefinitionError, Issue
+
+_NOTHING = Known()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +28,46 @@ class Review:
     warnings: Sequence[Issue] = ()
 
 
-def review(bundle: Bundle, registered: Mapping[str, Calendar] | None, now: datetime) -> Review:
-    """Look at the schedules of all definitions of a bundle.
+def passed(bundle: Bundle, known: Known | None, now: datetime) -> Sequence[Issue]:
+    """The warnings about a set that may be applied, up to `MAX_ISSUES`. See `review`.
+
+    Raises:
+        InvalidDefinitionError: with every refusal, up to `MAX_ISSUES`.
+    """
+    found = review(bundle, known, now)
+    if found.refusals:
+        raise InvalidDefinitionError(found.refusals[:MAX_ISSUES])
+    return found.warnings[:MAX_ISSUES]
+
+
+def review(bundle: Bundle, known: Known | None, now: datetime) -> Review:
+    """Look at everything in a bundle.
 
     Args:
-        bundle: what is to be applied; its own calendars count.
-        registered: the calendars that are there already; None: not known here. Then definitions
-            that name a calendar which does not come along are passed over.
+        bundle: what is to be applied; its own parts count.
+        known: what is there already; None: not known here. Then names that the bundle does not
+            explain are passed over.
         now: an aware time; what lies in the past is judged by it.
     """
-    calendars = {**(registered or {}), **{item.id: item for item in bundle.calendars}}
-    refusals: list[Issue] = []
-    warnings: list[Issue] = []
-    for definition in bundle.definitions:
-        unknown = list(_unknown_calendars(definition, calendars))
-        if unknown:
-            if registered is not None:
-                refusals += (bundle.issue(definition, *issue) for issue in unknown)
-            continue
-        refused, warned = advise(definition, calendars, now)
-        refusals += (bundle.issue(definition, *issue) for issue in refused)
-        warnings += (bundle.issue(definition, *issue) for issue in warned)
+    beside = known or _NOTHING
+    refusals, warnings = review_schedules(bundle, beside.calendars if known else None, now)
+    refusals = [*_definitions(bundle, known), *refusals]
+    for source in bundle.sources:
+        refused, warned = check_source(source, beside.api_keys)
+        refusals += (bundle.issue(source, *issue) for issue in refused)
+        warnings += (bundle.issue(source, *issue) for issue in warned)
+    refusals += rival_claims(bundle, beside.sources, beside.event_types)
     by_id = {definition.id: definition for definition in bundle.definitions}
-    for definition_id, message in herd(bundle.definitions, calendars, now):
-        warnings.append(bundle.issue(by_id[definition_id], ["trigger"], message))
+    for definition_id, message in cycles(bundle.definitions, beside.definitions):
+        warnings.append(bundle.issue(by_id[definition_id], ["trigger", "event"], message))
     return Review(refusals, warnings)
 
 
-def _unknown_calendars(
-    definition: ActivityDefinition, known: Mapping[str, Calendar]
-) -> Iterator[tuple[Path, str]]:
-    for kind in KINDS:
-        trigger = getattr(definition.trigger, kind)
-        lists = {"exclude": getattr(trigger, "exclude", ())}
-        if isinstance(trigger, CalendarTriggerConfig):
-            lists["days"] = trigger.days
-        for key, items in lists.items():
-            for at, item in enumerate(items):
-                if isinstance(item, str) and item not in known:
-                    hint = did_you_mean(item, known) or "there is none"
-                    yield ("trigger", kind, key, at), f"no calendar {item} ({hint})"
+def _definitions(bundle: Bundle, known: Known | None) -> Iterator[Issue]:
+    connections = config = None
+    if known is not None:
+        connections = {**known.connections, **{item.id: item for item in bundle.connections}}
+        config = known.config
+    for definition in bundle.definitions:
+        for path, message in check_definition(definition, connections, config):
+            yield bundle.issue(definition, path, message)

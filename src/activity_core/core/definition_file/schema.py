@@ -1,7 +1,7 @@
 """The published JSON Schemas of definition files, generated from the models.
 
-For editors and other tools. What a schema cannot say (CEL, cycles of `needs`, time zones) is
-checked by `definition_file` and the registry only.
+For editors and other tools. What a schema cannot say (CEL, cycles of `needs`, time zones,
+rival claims) is checked by `definition_file` and the registry only.
 """
 
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.event_source import EventSource
+from activity_core.core.definition.event_type import EventType
 from activity_core.core.definition.model import Model
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,6 +29,16 @@ def connection_json_schema() -> dict[str, Any]:
 def calendar_json_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of one calendar."""
     return _schema(Calendar, "calendar")
+
+
+def source_json_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of one event source."""
+    return _schema(EventSource, "event-source")
+
+
+def event_type_json_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of one event type."""
+    return _schema(EventType, "event-type")
 
 
 def _schema(model: type[Model], name: str) -> dict[str, Any]:

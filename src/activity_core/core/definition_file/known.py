@@ -1,0 +1,33 @@
+"""What a deployment has already, for judging what is to be applied to it.
+
+Made by the registry of its snapshot and settings; read by `review`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from activity_core.core.definition.calendar import Calendar
+from activity_core.core.definition.connection import Connection
+from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.event_source import EventSource
+from activity_core.core.definition.event_type import EventType
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The parts in force, retired ones left out.
+
+    Attributes:
+        published_types: event types by id, retired ones included: their versions stay.
+        config: keys of the deployment's map.
+        api_keys: names of the deployment's keys; None: they are not checked.
+    """
+
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    definitions: Sequence[ActivityDefinition] = ()
+    sources: Sequence[EventSource] = ()
+    event_types: Sequence[EventType] = ()
+    published_types: Mapping[str, EventType] = field(default_factory=dict)
+    config: Collection[str] = ()
+    api_keys: Collection[str] | None = None

@@ -103,6 +103,7 @@ async def program(settings: Settings, command: str) -> AsyncIterator[int]:
         "ACTIVITY_CORE_DATABASE_URL": str(settings.database_url),
         "ACTIVITY_CORE_TEMPORAL_ADDRESS": str(settings.temporal_address),
         "ACTIVITY_CORE_NATS_URL": str(settings.nats_url),
+        "ACTIVITY_CORE_UNLISTED_SENDERS": "allow",
         "ACTIVITY_CORE_DEPLOYMENT": settings.deployment,
         "ACTIVITY_CORE_PORT": str(port),
     }

@@ -41,14 +41,18 @@ class Settings(BaseSettings):
     nats_tls_ca: str | None = None
     nats_tls_cert: str | None = None
     nats_tls_key: str | None = None
+    nats_make_streams: bool = True
+    """Whether our two streams are made where they are missing."""
+    nats_inbox_prefix: str = "_INBOX"
+    """Subjects of the server's answers to us; narrow it where accounts are shared."""
     nats_monitor_url: str | None = None
     """The server's monitoring address: readiness asks there how it syncs to disk."""
     kafka_servers: str | None = None
     """`host:port`, several with commas."""
-    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
     kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_username: str | None = None
     kafka_password: SecretRef | None = None
+    kafka_tls: bool = False
     kafka_tls_ca: str | None = None
     kafka_tls_cert: str | None = None
     kafka_tls_key: str | None = None

@@ -174,6 +174,7 @@ async def installation(home: Path, **settings: str) -> AsyncIterator[Installatio
                 ACTIVITY_CORE_TEMPORAL_ADDRESS=servers["temporal"].address,  # type: ignore[union-attr]
                 ACTIVITY_CORE_NATS_URL=servers["nats"].url,  # type: ignore[union-attr]
                 ACTIVITY_CORE_PORT=str(ports["api"]),
+                ACTIVITY_CORE_UNLISTED_SENDERS="allow",
                 ACTIVITY_CORE_HTTP_ALLOW='["127.0.0.0/8"]',
                 **settings,
             )

@@ -2,17 +2,30 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.unit.memory_system import MemorySystem, event
 
 from activity_core.adapters.memory.clock import START
-from activity_core.core.errors import BadInputError, ConflictError, NotFoundError
+from activity_core.adapters.memory.secrets import MemoryKeySets, MemorySecrets
+from activity_core.core.definition_file.parse import parse_definitions
+from activity_core.core.errors import (
+    BadInputError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    UnavailableError,
+)
 from activity_core.core.event.envelope import EventEnvelope
-from activity_core.core.jsontext import parse_json
-from activity_core.ports.dead_letters import DeadLetter, DeadLetterStatus
+from activity_core.ports.dead_letters import DeadLetter, DeadLetterStatus, LetterFilter
 from activity_core.ports.doorbell import Topic
 from activity_core.services.dead_letters import DeadLetterDesk
+from activity_core.services.gate import PERIOD, Gate
+from activity_core.services.letter_reader import LetterReader
+from activity_core.services.message_reader import MessageReader
+from activity_core.services.registry import Registry
+from activity_core.services.verifier import Verifier
 
 LETTER = DeadLetter("l-1", "nats", "s", "code", "why", {}, json.dumps(event()).encode(), START)
 
@@ -22,13 +35,34 @@ class Scene:
         system = self.system = MemorySystem()
         self.desk = DeadLetterDesk(
             system.dead_letters,
+            LetterReader(
+                MessageReader(
+                    Verifier(MemorySecrets(), MemoryKeySets()), max_depth=64, max_events=10
+                ),
+                Gate(system.registry_store, system.clock, unlisted=True),
+                max_depth=64,
+                inbox="INBOX",
+            ),
             system.ingest,
             system.inbox,
             system.doorbell,
-            system.clock,
+            clock=system.clock,
             tenant="main",
-            decode=lambda letter: EventEnvelope.from_json(parse_json(letter.body)),
+            retry=self._retry,
         )
+        self.retried: list[str] = []
+
+    async def _retry(self, run_id: str) -> None:
+        self.retried.append(run_id)
+
+    async def apply(self, text: str) -> None:
+        system = self.system
+        registry = Registry(system.registry_store, system.doorbell, system.clock, config={})
+        await registry.apply(parse_definitions(text, file="t"), "ann")
+        system.clock.advance(PERIOD)
+
+    async def bury(self, id_: str, **changes: Any) -> None:
+        await self.system.dead_letters.bury(replace(LETTER, dead_letter_id=id_, **changes))
 
     async def status(self) -> tuple[DeadLetterStatus, str]:
         letter = await self.system.dead_letters.get("l-1")
@@ -43,7 +77,8 @@ async def scene() -> Scene:
 
 
 async def test_replayed_once(scene: Scene):
-    assert (await scene.desk.replay("l-1", "ann")).id == "o-1"
+    [event_] = (await scene.desk.replay("l-1", "ann")).events
+    assert event_.id == "o-1"
     assert await scene.system.inbox.depth() == 1
     assert await scene.status() == (DeadLetterStatus.REPLAYED, "ann")
     for again in (scene.desk.replay, scene.desk.discard):
@@ -93,3 +128,76 @@ async def test_an_unknown_one(scene: Scene):
     for act in (scene.desk.replay, scene.desk.discard):
         with pytest.raises(NotFoundError):
             await act("none", "ann")
+
+
+SOURCE = """
+kind: source
+id: shop
+kafka: {topics: [shop]}
+allow: {types: [%s]}
+"""
+
+
+async def test_a_mended_source_lets_its_letters_in(scene: Scene):
+    await scene.bury("l-2", via="kafka", source_id="shop")
+    with pytest.raises(NotFoundError):
+        await scene.desk.replay("l-2", "ann")
+    await scene.apply(SOURCE % "refund.*")
+    with pytest.raises(ForbiddenError):
+        await scene.desk.replay("l-2", "ann")
+    await scene.apply(SOURCE % "order.*")
+    await scene.desk.replay("l-2", "ann")
+    assert await scene.system.inbox.depth() == 1
+
+
+async def test_a_run_that_could_not_be_started_is_retried(scene: Scene):
+    await scene.bury("l-2", via="starter", run_id="run-1")
+    assert (await scene.desk.replay("l-2", "ann", dry_run=True)).run_id == "run-1"
+    assert scene.retried == []
+    await scene.desk.replay("l-2", "ann")
+    assert scene.retried == ["run-1"]
+
+
+async def test_a_rehearsal_changes_nothing(scene: Scene):
+    outcome = await scene.desk.replay("l-1", "ann", dry_run=True)
+    assert [event_.id for event_ in outcome.events] == ["o-1"]
+    for act in (scene.desk.replay_group, scene.desk.discard_group):
+        report = await act(LetterFilter(code="code"), "ann", limit=10, dry_run=True)
+        assert [found.dead_letter_id for found in report.outcomes] == ["l-1"]
+    assert (await scene.status())[0] is DeadLetterStatus.OPEN
+    assert await scene.system.inbox.depth() == 0
+
+
+async def test_a_group_is_replayed_but_for_what_still_fails(scene: Scene):
+    await scene.bury("l-2", body=b"{bad")
+    await scene.bury("l-3", body=json.dumps(event("o-3")).encode())
+    await scene.bury("l-4", code="other", body=json.dumps(event("o-4")).encode())
+    report = await scene.desk.replay_group(
+        LetterFilter(code="code"), "ann", limit=10, dry_run=False
+    )
+    failed = {found.dead_letter_id: found.error is not None for found in report.outcomes}
+    assert failed == {"l-1": False, "l-2": True, "l-3": False}
+    assert report.after == ""
+    assert await scene.system.inbox.depth() == 2
+    assert (await scene.system.dead_letters.get("l-4")).status is DeadLetterStatus.OPEN
+
+
+async def test_a_large_group_goes_on_where_the_last_request_ended(scene: Scene):
+    await scene.bury("l-2")
+    await scene.bury("l-3")
+    first = await scene.desk.discard_group(LetterFilter(), "ann", limit=2, dry_run=False)
+    assert (len(first.outcomes), first.after) == (2, "l-2")
+    rest = await scene.desk.discard_group(
+        LetterFilter(), "ann", limit=2, after=first.after, dry_run=False
+    )
+    assert ([found.dead_letter_id for found in rest.outcomes], rest.after) == (["l-3"], "")
+
+
+async def test_an_outage_ends_a_group(scene: Scene):
+    async def away(*_: object) -> None:
+        raise UnavailableError("away")
+
+    scene.system.inbox.accept = away  # type: ignore[method-assign, assignment]
+    with pytest.raises(UnavailableError):
+        await scene.desk.replay_group(LetterFilter(), "ann", limit=2, dry_run=False)
+    assert (await scene.status())[0] is DeadLetterStatus.OPEN

@@ -30,7 +30,7 @@ class Scene:
         gate = Gate(system.registry_store, system.clock, unlisted=True)
         self.intakes = Intakes(gate, self._consume, inbox=INBOX)
         self.registry = Registry(system.registry_store, system.doorbell, system.clock, config={})
-        self.desk = EntranceDesk(system.registry_store, system.doorbell, system.clock)
+        self.desk = EntranceDesk(system.registry_store, system.clock)
 
     async def _consume(self, source: EventSource | None) -> None:
         name = source.id if source else INBOX
@@ -81,5 +81,5 @@ async def test_whoever_claims_the_inbox_stream_has_it_alone(scene: Scene):
     assert await scene.seen() == ["claim"]
     await scene.desk.pause("claim", "ann")
     assert await scene.seen() == []
-    await scene.desk.retire("source", "claim", "ann")
+    await scene.desk.retire("claim", "ann")
     assert await scene.seen() == [INBOX]

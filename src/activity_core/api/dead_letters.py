@@ -65,7 +65,8 @@ class ResolvingGroup(Resolving):
 
 
 _EXAMPLE = {"code": "schema_mismatch", "source_id": "shop", "dry_run": True}
-_ASKED = {"openapi_extra": documented(ResolvingGroup, _EXAMPLE), "response_model": LetterOutcomes}
+_ASKED = documented(ResolvingGroup, _EXAMPLE)
+_WHICH = problems(_400="no cause given")
 Group = Annotated[ResolvingGroup, Depends(json_body(ResolvingGroup))]
 One = Annotated[Resolving, Depends(json_body(Resolving))]
 
@@ -95,7 +96,9 @@ async def group_dead_letters(
     return JsonResponse({"items": [_group(group) for group in groups]})
 
 
-@router.post("/replay", responses=problems(_400="no cause given"), **_ASKED)
+@router.post(
+    "/replay", response_model=LetterOutcomes, openapi_extra=_ASKED, responses=_WHICH
+)
 async def replay_dead_letters(parts: Parts, actor: Actor, wanted: Group) -> Response:
     """Replay a group; what fails stays open, with the error, and stops no other."""
     report = await parts.dead_letter_desk.replay_group(
@@ -104,7 +107,9 @@ async def replay_dead_letters(parts: Parts, actor: Actor, wanted: Group) -> Resp
     return _report(report, DeadLetterStatus.REPLAYED, dry_run=wanted.dry_run)
 
 
-@router.post("/discard", responses=problems(_400="no cause given"), **_ASKED)
+@router.post(
+    "/discard", response_model=LetterOutcomes, openapi_extra=_ASKED, responses=_WHICH
+)
 async def discard_dead_letters(parts: Parts, actor: Actor, wanted: Group) -> Response:
     """Close a group without processing it; the bytes are kept."""
     report = await parts.dead_letter_desk.discard_group(

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from activity_core.adapters.nats.connection import INBOX_STREAM
+from activity_core.adapters.nats.streams import INBOX_STREAM
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.scheduler import TemporalScheduler
 from activity_core.bootstrap.system import System
@@ -97,7 +97,7 @@ async def worker(system: System) -> None:
 
 async def relay(system: System) -> None:
     """Publishes what was recorded."""
-    agent = Relay(system.stores.outbox, system.brokers.publisher(), system.clock)
+    agent = Relay(system.stores.outbox, system.brokers.publisher, system.clock)
     await serve("relay", agent.step, system.doorbell, Topic.RELAY, period=PERIOD)
 
 

@@ -7,19 +7,24 @@ setting names is only missed by what needs it.
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 
-from activity_core.adapters.kafka.connection import KafkaConnection, KafkaSettings
+from activity_core.adapters.kafka.connection import KafkaConnection
 from activity_core.adapters.kafka.consumer import KafkaConsumer
 from activity_core.adapters.kafka.publisher import KafkaPublisher
-from activity_core.adapters.nats.connection import INBOX_STREAM, NatsConnection, NatsSettings
-from activity_core.adapters.nats.consumer import DURABLE, NatsConsumer
+from activity_core.adapters.kafka.settings import KafkaSettings, Sasl, Tls
+from activity_core.adapters.nats.connection import NatsConnection
+from activity_core.adapters.nats.consumer import NatsConsumer
+from activity_core.adapters.nats.durable import durable_of
 from activity_core.adapters.nats.publisher import NatsPublisher
-from activity_core.adapters.rabbitmq.connection import RabbitmqConnection, RabbitmqSettings
+from activity_core.adapters.nats.settings import NatsSettings
+from activity_core.adapters.rabbitmq.connection import RabbitmqConnection
 from activity_core.adapters.rabbitmq.consumer import RabbitmqConsumer
 from activity_core.adapters.rabbitmq.publisher import RabbitmqPublisher
+from activity_core.adapters.rabbitmq.settings import RabbitmqSettings
 from activity_core.adapters.secrets import resolve_secret
 from activity_core.bootstrap.required import required
 from activity_core.core.definition.event_source import EventSource
 from activity_core.ports.broker import Consumer, Publisher
+from activity_core.ports.clock import Clock
 from activity_core.settings import Settings
 
 Check = Callable[[], Awaitable[None]]
@@ -28,8 +33,9 @@ Check = Callable[[], Awaitable[None]]
 class Brokers:
     """Links to the brokers; each is shared by everything in the process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
 
     @cached_property
     def nats(self) -> NatsConnection:
@@ -47,6 +53,8 @@ class Brokers:
                 tls_cert=settings.nats_tls_cert,
                 tls_key=settings.nats_tls_key,
                 monitor_url=settings.nats_monitor_url,
+                make_streams=settings.nats_make_streams,
+                inbox_prefix=settings.nats_inbox_prefix,
             )
         )
 
@@ -57,21 +65,11 @@ class Brokers:
         Raises:
             ConfigurationError: no setting says where it is, or its password is missing.
         """
-        settings = self._settings
-        password = settings.kafka_password
+        servers = required(
+            self._settings.kafka_servers, "ACTIVITY_CORE_KAFKA_SERVERS", "127.0.0.1:9092"
+        )
         return KafkaConnection(
-            KafkaSettings(
-                servers=required(
-                    settings.kafka_servers, "ACTIVITY_CORE_KAFKA_SERVERS", "127.0.0.1:9092"
-                ),
-                security=settings.kafka_security,
-                mechanism=settings.kafka_mechanism,
-                username=settings.kafka_username,
-                password=resolve_secret(password) if password else None,
-                tls_ca=settings.kafka_tls_ca,
-                tls_cert=settings.kafka_tls_cert,
-                tls_key=settings.kafka_tls_key,
-            )
+            KafkaSettings(servers, sasl=_sasl(self._settings), tls=_kafka_tls(self._settings))
         )
 
     @cached_property
@@ -88,9 +86,9 @@ class Brokers:
         return RabbitmqConnection(
             RabbitmqSettings(
                 url=resolve_secret(url),
-                tls_ca=settings.rabbitmq_tls_ca,
-                tls_cert=settings.rabbitmq_tls_cert,
-                tls_key=settings.rabbitmq_tls_key,
+                authority=settings.rabbitmq_tls_ca,
+                certificate=settings.rabbitmq_tls_cert,
+                key=settings.rabbitmq_tls_key,
             )
         )
 
@@ -109,15 +107,23 @@ class Brokers:
 
     def consumer(self, source: EventSource | None) -> Consumer:
         """What a source sends; None: the inbox stream of NATS."""
-        name = f"activity-core-{self._settings.deployment}-{source.id}" if source else DURABLE
-        if source is not None and (kafka := source.kafka_):
-            return KafkaConsumer(self.kafka, group=name, topics=kafka.topics)
-        if source is not None and (rabbitmq := source.rabbitmq_):
-            return RabbitmqConsumer(self.rabbitmq, queue=rabbitmq.queue)
-        if source is not None and (nats := source.nats_):
-            return NatsConsumer(self.nats, durable=name, stream=nats.stream, subjects=nats.subjects)
-        return NatsConsumer(self.nats, durable=DURABLE, stream=INBOX_STREAM, subjects=())
+        if source is None:
+            return NatsConsumer(self.nats)
+        if kafka := source.kafka_:
+            group = f"activity-core-{self._settings.deployment}-{source.id}"
+            return KafkaConsumer(self.kafka, group=group, topics=kafka.topics)
+        if rabbitmq := source.rabbitmq_:
+            return RabbitmqConsumer(self.rabbitmq, self._clock, queue=rabbitmq.queue)
+        nats = source.nats_
+        assert nats is not None  # noqa: S101 - `Intakes` asks for sources of brokers only
+        return NatsConsumer(
+            self.nats,
+            durable=durable_of(source.id),
+            stream=nats.stream,
+            subjects=nats.subjects,
+        )
 
+    @cached_property
     def publisher(self) -> Publisher:
         """Where our own events go."""
         match self._settings.events_to:
@@ -130,7 +136,25 @@ class Brokers:
 
     async def close(self) -> None:
         """Drop every link that was made."""
+        made = self.__dict__  # a cached property is there once it was asked for
+        if isinstance(publisher := made.get("publisher"), KafkaPublisher):
+            await publisher.close()
         for name in ("nats", "kafka", "rabbitmq"):
-            link = self.__dict__.get(name)  # only what was made is there
-            if link is not None:
-                await link.forget()
+            if name in made:
+                await made[name].forget()
+
+
+def _sasl(settings: Settings) -> Sasl | None:
+    if settings.kafka_username is None or settings.kafka_password is None:
+        return None
+    return Sasl(
+        settings.kafka_username,
+        resolve_secret(settings.kafka_password),
+        settings.kafka_mechanism,
+    )
+
+
+def _kafka_tls(settings: Settings) -> Tls | None:
+    if not settings.kafka_tls:
+        return None
+    return Tls(settings.kafka_tls_ca, settings.kafka_tls_cert, settings.kafka_tls_key)

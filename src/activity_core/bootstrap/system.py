@@ -5,6 +5,7 @@ others; PostgreSQL must be there.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -14,8 +15,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError, TLSConfig
 
 from activity_core.adapters.http.guard import guarded_client
+from activity_core.adapters.http.key_sets import HttpKeySets
 from activity_core.adapters.http.performer import HttpPerformer
 from activity_core.adapters.http.source import HttpSource
+from activity_core.adapters.http.vault import Vault, open_vault
+from activity_core.adapters.kept_secrets import KeptSecrets
 from activity_core.adapters.plugins import PythonPerformer, PythonSource
 from activity_core.adapters.postgres.doorbell import PostgresDoorbell
 from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
@@ -57,8 +61,10 @@ class System:
         settings: Settings,
         pool: Pool,
         doorbell: PostgresDoorbell,
+        *,
         http: httpx.AsyncClient,
         sql: SqlSource,
+        vault: Vault | None,
     ) -> None:
         self.settings = settings
         self.pool = pool
@@ -66,11 +72,12 @@ class System:
         self.clock = SystemClock()
         self.stores = Stores.over(pool, settings.tenant, recovery_rate=settings.recovery_rate)
         self.housekeeping = PostgresHousekeeping(pool)
-        self.brokers = Brokers(settings)
+        self.brokers = Brokers(settings, self.clock)
         self.gate = Gate(
             self.stores.registry, self.clock, unlisted=settings.unlisted_senders == "allow"
         )
         self.ingest = Ingest(self.stores.inbox, self.doorbell, self.clock, tenant=settings.tenant)
+        self._secrets = KeptSecrets(self.clock, vault)
         self._http = http
         self._sql = sql
         self._temporal: Client | None = None
@@ -117,8 +124,9 @@ class System:
     def message_reader(self) -> MessageReader:
         """What verifies and maps the messages of sources."""
         settings = self.settings
+        key_sets = HttpKeySets(self._http, self.clock, settings.http_allow)
         return MessageReader(
-            Verifier(self._secrets, HttpKeySets(self._http, self.clock)),
+            Verifier(self._secrets, key_sets),
             max_depth=settings.max_json_depth,
             max_events=settings.max_batch_events,
         )
@@ -188,7 +196,10 @@ async def open_system(settings: Settings) -> AsyncIterator[System]:
         http = await stack.enter_async_context(guarded_client(settings.http_allow))
         sql = SqlSource()
         stack.push_async_callback(sql.close)
-        system = System(settings, pool, doorbell, http, sql)
+        vault = open_vault(os.environ)
+        if vault is not None:
+            stack.push_async_callback(vault.close)
+        system = System(settings, pool, doorbell, http=http, sql=sql, vault=vault)
         stack.push_async_callback(system.brokers.close)
         yield system
 

@@ -126,12 +126,20 @@ def apply_bundle(url: str, bundle: Bundle) -> None:
 
 
 def _with_servers(settings: Settings, servers: Addresses) -> Settings:
-    """The settings, with the embedded servers where none was named."""
+    """The settings, with the embedded servers where none was named, and open to all senders.
+
+    A laptop is no place for a list of senders, unless the settings say otherwise.
+    """
+    said = settings.model_fields_set
     return settings.model_copy(
         update={
+            "unlisted_senders": settings.unlisted_senders
+            if "unlisted_senders" in said
+            else "allow",
             "database_url": settings.database_url or servers.postgres,
             "temporal_address": settings.temporal_address or servers.temporal,
             "nats_url": settings.nats_url or servers.nats,
+            "nats_monitor_url": settings.nats_monitor_url or servers.nats_monitor,
             "http_allow": [*settings.http_allow, *LOOPBACK],
         }
     )

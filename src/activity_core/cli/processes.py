@@ -70,7 +70,7 @@ def demo(
 def migrate() -> None:
     """Bring the database schema to the newest step; safe to run from many places at once."""
     from activity_core.adapters.postgres.migrate import migrate as run  # noqa: PLC0415
-    from activity_core.bootstrap.system import required  # noqa: PLC0415
+    from activity_core.bootstrap.required import required  # noqa: PLC0415
 
     url = required(_started().database_url, "ACTIVITY_CORE_DATABASE_URL", "postgresql://…")
     run(url)

@@ -30,6 +30,7 @@ class Ports:
     temporal: int | None = None
     temporal_ui: int | None = None
     nats: int | None = None
+    nats_monitor: int | None = None
 
     def given(self) -> dict[str, int]:
         """Those that are not None, by field name."""
@@ -48,12 +49,14 @@ class Addresses:
         temporal: `host:port`.
         temporal_ui: `http://…`.
         nats: `nats://…`.
+        nats_monitor: `http://…`, where NATS tells how it is set up.
     """
 
     postgres: str | None = None
     temporal: str | None = None
     temporal_ui: str | None = None
     nats: str | None = None
+    nats_monitor: str | None = None
 
 
 class _Server(Protocol):
@@ -91,6 +94,7 @@ class EmbeddedStack:
             "temporal": temporal,
             "temporal_ui": temporal and ui,
             "nats": nats,
+            "nats_monitor": nats,
         }
         self._parts = [part for part, is_wanted in wanted.items() if is_wanted]
         self._data_dir = data_dir.absolute()
@@ -111,6 +115,7 @@ class EmbeddedStack:
             temporal=self._temporal.address if self._temporal else None,
             temporal_ui=self._temporal.ui_url if self._temporal else None,
             nats=self._nats.url if self._nats else None,
+            nats_monitor=self._nats.monitor_url if self._nats else None,
         )
 
     async def __aenter__(self) -> Self:
@@ -160,7 +165,9 @@ class EmbeddedStack:
                 directory, ports["temporal"], ui_port=ports.get("temporal_ui"), durable=durable
             )
         if "nats" in ports:
-            self._nats = EmbeddedNats(directory, ports["nats"], durable=durable)
+            self._nats = EmbeddedNats(
+                directory, ports["nats"], monitor_port=ports["nats_monitor"], durable=durable
+            )
 
     def _servers(self) -> list[_Server]:
         servers: tuple[_Server | None, ...] = (self._postgres, self._temporal, self._nats)

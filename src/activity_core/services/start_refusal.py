@@ -8,7 +8,7 @@ import structlog
 
 from activity_core.core import ids
 from activity_core.core.errors import StartRefusedError
-from activity_core.core.jsontext import canonical_json
+from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.run.announcing import run_lost
 from activity_core.core.run.run import ClaimedRun, Execution, RunFailure, RunStatus
 from activity_core.ports.clock import Clock
@@ -50,7 +50,7 @@ class StartRefusal:
         self._doorbell.ring(Topic.RELAY)
 
     async def _bury(self, run: ClaimedRun, error: StartRefusedError) -> None:
-        about = {
+        about: dict[str, JsonValue] = {
             "run_id": run.run_id,
             "definition_id": run.definition_id,
             "version": run.version,

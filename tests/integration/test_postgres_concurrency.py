@@ -51,6 +51,7 @@ async def stores(pool: Pool, request: pytest.FixtureRequest) -> Stores:
         reading=own.reading,
         slots=own.slots,
         backfills=own.backfills,
+        refusals=own.refusals,
     )
     await stores.publish(definition())
     return stores

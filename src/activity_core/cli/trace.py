@@ -22,6 +22,10 @@ LONGEST_VALUE = 160
 
 def event_tree(event: Row) -> Tree:
     """An event; its verdicts if it was explained, its decisions if not."""
+    if event["state"] == "refused":
+        tree = _tree(_words("bold", "event"), f"  {event['source'] or ''} {event['id']}")
+        tree.add(_line("never came in"))
+        return _with_refusals(tree, event)
     tree = _tree(_words("bold", "event ", event["type"]), f"  {event['source']} {event['id']}")
     tree.add(_line("received", event["received_at"], "via", event["via"]))
     envelope = event["envelope"]
@@ -38,6 +42,14 @@ def event_tree(event: Row) -> Tree:
             _add_run(branch, runs.pop(run_id))
         elif run_id:
             branch.add(_line("run", run_id))
+    return _with_refusals(tree, event)
+
+
+def _with_refusals(tree: Tree, event: Row) -> Tree:
+    for refusal in event.get("refusals", ()):
+        branch = tree.add(_line("refused", refusal["code"], refusal["refused_at"]))
+        branch.add(_line("via", refusal["via"], "from", refusal["sender"]))
+        branch.add(_line(refusal["message"]))
     return tree
 
 

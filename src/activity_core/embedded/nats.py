@@ -20,12 +20,21 @@ class EmbeddedNats:
     """A NATS server on 127.0.0.1:`port`.
 
     Args:
+        monitor_port: where it tells how it is set up, over HTTP; None: nowhere.
         durable: whether a message is on disk before it is acknowledged; False only for tests.
     """
 
-    def __init__(self, directory: DataDirectory, port: int, *, durable: bool = True) -> None:
+    def __init__(
+        self,
+        directory: DataDirectory,
+        port: int,
+        *,
+        monitor_port: int | None = None,
+        durable: bool = True,
+    ) -> None:
         self._home = directory.path / "nats"
         self._port = port
+        self._monitor_port = monitor_port
         self._durable = durable
         self._server_name = f"activity-core-{secrets.token_hex(8)}"
         self.process = ChildProcess("NATS", directory)
@@ -34,6 +43,11 @@ class EmbeddedNats:
     def url(self) -> str:
         """`nats://127.0.0.1:port`."""
         return f"nats://{LOOPBACK}:{self._port}"
+
+    @property
+    def monitor_url(self) -> str | None:
+        """`http://127.0.0.1:port`, if it has one."""
+        return f"http://{LOOPBACK}:{self._monitor_port}" if self._monitor_port else None
 
     async def start(self) -> None:
         """Return once JetStream is ready.
@@ -48,13 +62,15 @@ class EmbeddedNats:
     def _configure(self) -> str:
         self._home.mkdir(mode=0o700, exist_ok=True)
         path = self._home / "nats.conf"
+        monitor = f'http: "{LOOPBACK}:{self._monitor_port}"\n' if self._monitor_port else ""
         path.write_text(
             f"server_name: {self._server_name}\n"
             f'listen: "{LOOPBACK}:{self._port}"\n'
+            f"{monitor}"
             f"max_payload: {_LARGEST_MESSAGE}\n"
             "jetstream {\n"
             f"  store_dir: {json.dumps(str(self._home))}\n"
-            f"  sync_interval: {'always' if self._durable else '2m'}\n"
+            f"  sync_interval: {'always' if self._durable else json.dumps('2m')}\n"
             "}\n"
         )
         return str(path)

@@ -155,7 +155,8 @@ async def _close(client: Client) -> None:
 
 def _noting(heard: list[Exception]) -> Callable[[Exception], Awaitable[None]]:
     async def note(error: Exception) -> None:
-        heard[:] = [error]
+        if isinstance(error, NatsError) or not heard:  # the server's words tell more than a pipe's
+            heard[:] = [error]
         log.warning("nats", error=str(error) or type(error).__name__)
 
     return note

@@ -45,6 +45,16 @@ def test_the_examples_are_valid() -> None:
     listed = json.loads(CliRunner().invoke(app, ["validate", str(EXAMPLES), "--json"]).stdout)
     assert "fulfil-order" in listed["definitions"]
     assert "shop" in listed["connections"]
+    assert "order-created" in listed["event_types"]
+    assert listed["warnings"] == []
+
+
+def test_the_examples_have_a_source_of_each_kind() -> None:
+    _, bundle = definition_files.read(EXAMPLES)
+    ways = {source.way for source in bundle.sources}
+    presets = {source.webhook_.preset for source in bundle.sources if source.webhook_}
+    assert ways >= {"webhook", "nats", "kafka", "rabbitmq"}
+    assert presets >= {"github", "stripe", "slack", "alertmanager"}
 
 
 def test_a_directory_is_read_whole_but_for_forms_and_hidden_files(tmp_path: Path) -> None:

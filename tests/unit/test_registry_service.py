@@ -7,7 +7,8 @@ from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import ConflictError, InvalidDefinitionError, NotFoundError
 from activity_core.ports.doorbell import Topic
 from activity_core.ports.registry import RegistryEntry
-from activity_core.services.registry import ApplyReport, Registry
+from activity_core.services.publication import ApplyReport
+from activity_core.services.registry import Registry
 
 ONE = """
 id: one

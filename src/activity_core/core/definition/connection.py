@@ -12,9 +12,17 @@ from pydantic_core import PydanticCustomError
 from activity_core.core.definition.duration import Duration
 from activity_core.core.definition.model import Model, OneOf, Slug
 
-REFERENCE = r"^(env|file):.+$"
-SecretRef = Annotated[str, Field(pattern=REFERENCE, max_length=1_000, strict=True)]
+_DEPLOYED = r"^(env|file):.+$"
+_KEPT = _DEPLOYED + r"|^vault:[\w-][\w.-]*(/[\w-][\w.-]*)*#[\w.-]+$"
+REFERENCES = {
+    _DEPLOYED: "env:NAME or file:/path",
+    _KEPT: "env:NAME, file:/path or vault:path#field",
+}
+"""What is said where a reference is none: it must not be repeated, for it may be the secret."""
+DeployedSecretRef = Annotated[str, Field(pattern=_DEPLOYED, max_length=1_000, strict=True)]
 """Where a secret is found when it is needed: `env:NAME` or `file:/path`. Never the secret."""
+SecretRef = Annotated[str, Field(pattern=_KEPT, max_length=1_000, strict=True)]
+"""The same, or `vault:path#field`: a field of a secret that a vault keeps (KV version 2)."""
 
 LOCAL_STATEMENT_TIMEOUT = timedelta(seconds=2)
 """A local source is read inside the fused step, which has 4 s for everything."""
@@ -23,7 +31,7 @@ LOCAL_STATEMENT_TIMEOUT = timedelta(seconds=2)
 class SqlConnection(Model):
     """A PostgreSQL database, read-only. `local` promises: same network, answers at once."""
 
-    url: SecretRef
+    url: DeployedSecretRef
     local: StrictBool = False
     statement_timeout: Annotated[Duration, Field(gt=timedelta(), le=timedelta(minutes=5))] = (
         timedelta(seconds=2)
@@ -44,7 +52,7 @@ class HttpConnection(Model):
     """The base of an HTTP API; header values are secrets by reference."""
 
     base_url: Annotated[str, Field(pattern=r"^https?://", max_length=2_000)]
-    headers: dict[str, SecretRef] = Field(default_factory=dict, max_length=20)
+    headers: dict[str, DeployedSecretRef] = Field(default_factory=dict, max_length=20)
 
 
 class Connection(OneOf):

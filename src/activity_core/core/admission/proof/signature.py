@@ -115,9 +115,9 @@ def _hmac(proof: HmacVerification, message: Message, at: datetime) -> Signed:
 
 
 def _pairs(parts: Sequence[str], between: str) -> list[tuple[str, str]]:
-    """`v1,…` or `t=…`; base64 may end in `=`, so only the first one parts."""
-    pairs = [tuple(part.split(between, 1)) for part in parts]
-    if len(pairs) > _MOST or any(len(pair) != _PAIR for pair in pairs):
+    """`v1,…` or `t=…`: a name and a value, plainly written, so that no header came twice."""
+    pairs = [tuple(part.split(between)) for part in parts]
+    if len(pairs) > _MOST or any(len(pair) != _PAIR or not pair[0].isalnum() for pair in pairs):
         raise UnverifiedError("the signature header is malformed")
     return [(pair[0], pair[1]) for pair in pairs]
 

@@ -19,6 +19,8 @@ from activity_core.ports.registry import RegistryStore
 
 PERIOD = timedelta(seconds=1)
 """How late a change of the registry may be noticed."""
+MISS_PERIOD = timedelta(milliseconds=100)
+"""The same for who is not known: a source that was just applied is there at once."""
 
 
 class Gate:
@@ -32,19 +34,19 @@ class Gate:
         self._admission = Admission(())
         self._by_key: Mapping[str, EntranceEntry[EventSource]] = {}
         self._limiters: dict[str, RateLimiter] = {}
-        self._look_at = datetime.min.replace(tzinfo=UTC)
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
 
-    async def entrances(self) -> Entrances:
-        """What is in force, at most `PERIOD` old.
+    async def entrances(self, *, period: timedelta = PERIOD) -> Entrances:
+        """What is in force, at most `period` old.
 
         Raises:
             UnavailableError: the registry cannot be reached, and was not for the last period.
         """
         now = self._clock.now()
-        if now >= self._look_at:
+        if now >= self._looked_at + period:
             if await self._registry.revision() != self._entrances.revision:
                 self._learn(await self._registry.entrances())
-            self._look_at = now + PERIOD
+            self._looked_at = now
         return self._entrances
 
     def _learn(self, entrances: Entrances) -> None:
@@ -73,6 +75,8 @@ class Gate:
             PausedError: its source is paused.
         """
         await self.entrances()
+        if key not in self._by_key and not self._unlisted:
+            await self.entrances(period=MISS_PERIOD)
         entry = self._by_key.get(key)
         if entry is None:
             self.let_unlisted(f"API key {key}")
@@ -87,6 +91,8 @@ class Gate:
             PausedError: it is paused.
         """
         entry = (await self.entrances()).sources.get(source_id)
+        if entry is None:
+            entry = (await self.entrances(period=MISS_PERIOD)).sources.get(source_id)
         if entry is None or entry.retired or entry.part.way != way:
             raise NotFoundError(f"no such {way} source", subject=f"source {source_id[:63]}")
         return _active(entry)

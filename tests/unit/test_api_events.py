@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,9 +12,22 @@ from tests.unit.memory_system import BATCH, DEFINITIONS, STRUCTURED, YAML, Memor
 
 from activity_core.api.parts import ApiLimits
 from activity_core.api.shapes.base import PageOf
-from activity_core.api.shapes.events import EventDetail, EventExplained, EventItem
+from activity_core.api.shapes.events import AcceptedBatch, EventDetail, EventExplained, EventItem
 from activity_core.core.errors import UnavailableError
 from activity_core.ports.inbox import Acceptance, Arrival
+
+ENTRANCES = """\
+kind: source
+id: shop
+api: {keys: [shop]}
+allow: {types: [order.*]}
+---
+kind: event_type
+id: paid
+type: order.paid
+versions: [{type: object, properties: {amount: {type: integer}}}]
+"""
+KEYS = {"shop": "secret-of-shop"}
 
 
 @pytest.fixture
@@ -197,6 +210,72 @@ async def test_a_batch_of_nothing_new(system: MemorySystem) -> None:
         assert (empty.status_code, empty.json()) == (200, {"items": []})
         nothing = await client.post("/v1/events", json=[{}, {}], headers=BATCH)
         assert len(problem(nothing, 400, "bad_input")["items"]) == 2
+
+
+async def test_every_refused_event_of_a_batch_says_why(system: MemorySystem) -> None:
+    async with system.client(keys=KEYS) as client:
+        client.headers["authorization"] = "Bearer secret-of-shop"
+        await client.put("/v1/definitions", content=ENTRANCES, headers=YAML)
+        batch = [
+            event("good"),
+            event("foreign", type="user.created"),
+            event("unfit", type="order.paid", data={"amount": "1"}),
+        ]
+        answer = await client.post("/v1/events", json=batch, headers=BATCH)
+        assert answer.status_code == 202
+        good, foreign, unfit = AcceptedBatch.model_validate(answer.json()).items
+        assert (good.status, good.error) == ("accepted", None)
+        assert (foreign.id, foreign.status) == ("foreign", "refused")
+        assert foreign.error is not None
+        assert (foreign.error.code, foreign.error.pointers) == ("forbidden", None)
+        assert unfit.status == "refused"
+        assert unfit.error is not None
+        assert (unfit.error.code, unfit.error.pointers) == ("schema_mismatch", ["/amount"])
+        nothing = await client.post("/v1/events", json=batch[1:], headers=BATCH)
+        items = problem(nothing, 400, "bad_input")["items"]
+        assert [item["id"] for item in items] == ["foreign", "unfit"]
+
+
+async def test_one_refused_event_is_a_problem(system: MemorySystem) -> None:
+    async with system.client(keys=KEYS) as client:
+        client.headers["authorization"] = "Bearer secret-of-shop"
+        await client.put("/v1/definitions", content=ENTRANCES, headers=YAML)
+        foreign = event(type="user.created")
+        answer = await client.post("/v1/events", json=foreign, headers=STRUCTURED)
+        problem(answer, 403, "forbidden")
+        unfit = event(type="order.paid", data={"amount": "1"})
+        answer = await client.post("/v1/events", json=unfit, headers=STRUCTURED)
+        assert problem(answer, 422, "schema_mismatch")["pointers"] == ["/amount"]
+        assert not system.state.tables.events
+
+
+async def test_a_full_inbox_asks_to_come_again(system: MemorySystem) -> None:
+    system.max_waiting = 2
+    async with system.client() as client:
+        await send(client, event("1"), event("2"))
+        system.clock.advance(timedelta(seconds=1))
+        answer = await client.post("/v1/events", json=event("3"), headers=STRUCTURED)
+        problem(answer, 429, "overloaded")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert await system.inbox.depth() == 2
+
+
+@pytest.mark.parametrize("name", ["ce-id", "content-type", "ce-type"])
+async def test_a_header_that_comes_twice_has_no_meaning(system: MemorySystem, name: str) -> None:
+    binary = {
+        "content-type": "application/json",
+        "ce-specversion": "1.0",
+        "ce-id": "o-1",
+        "ce-source": "/shop",
+        "ce-type": "order.created",
+    }
+    async with system.client() as client:
+        twice = [*binary.items(), (name, binary[name])]
+        answer = await client.post("/v1/events", content=b"{}", headers=twice)
+        assert name in problem(answer, 400, "bad_input")["detail"]
+        listed = [*binary.items(), ("via", "1.1 a"), ("via", "1.1 b")]
+        answer = await client.post("/v1/events", content=b"{}", headers=listed)
+        assert answer.status_code == 202
 
 
 async def test_a_batch_has_a_limit(system: MemorySystem) -> None:

@@ -124,7 +124,7 @@ async def test_ready_only_if_everything_answers(
         system.readiness["temporal"] = well
         ready = await client.get("/readyz")
         assert ready.status_code == 200
-        assert ready.json() == {"status": "ready", "checks": {"temporal": "ok"}}
+        assert ready.json() == {"status": "ready", "checks": {"temporal": "ok"}, "warnings": {}}
         system.readiness |= {"postgres": away, "nats": hangs, "other": breaks}
         unready = await client.get("/readyz")
         assert unready.status_code == 503
@@ -134,6 +134,36 @@ async def test_ready_only_if_everything_answers(
         assert checks["postgres"] == "PostgreSQL does not answer"
         assert checks["nats"].startswith("no answer")
         assert "hunter2" not in unready.text
+
+
+async def test_warnings_leave_it_ready(
+    system: MemorySystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PROBE_TIMEOUT", 0.01)
+
+    async def well() -> str | None:
+        return None
+
+    async def lossy() -> str | None:
+        return "it does not sync what it confirms"
+
+    async def hangs() -> str | None:
+        return await asyncio.Future()
+
+    async def breaks() -> str | None:
+        raise UnavailableError("password=hunter2")
+
+    system.warnings |= {"a": well, "nats": lossy, "b": hangs, "c": breaks}
+    async with system.client() as client:
+        ready = await client.get("/readyz")
+        assert ready.status_code == 200
+        warnings = Readiness.model_validate(ready.json()).warnings
+        assert warnings["nats"] == "it does not sync what it confirms"
+        assert {name: text.split(":")[0] for name, text in warnings.items() if name != "nats"} == {
+            "b": "not known now",
+            "c": "not known now",
+        }
+        assert "hunter2" not in ready.text
 
 
 async def test_metrics_hold_counters_and_depths(
@@ -172,7 +202,8 @@ async def test_openapi_knows_every_route_and_resolves(system: MemorySystem) -> N
         operations = {(method, path) for path, item in document["paths"].items() for method in item}
         assert ("post", "/v1/events") in operations
         assert ("get", "/v1/events") in operations
-        assert len(operations) == 37
+        assert ("post", "/v1/hooks/{source}") in operations
+        assert len(operations) == 54
         for reference in _references(document):
             assert _resolve(document, reference), reference
         assert document["security"] == [{"key": []}]

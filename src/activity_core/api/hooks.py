@@ -19,7 +19,6 @@ from activity_core.core.errors import (
     MalformedJsonError,
     MappingError,
     PausedError,
-    UnverifiedError,
 )
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.message import Message
@@ -36,15 +35,15 @@ async def receive_hook(request: Request) -> Response:
     parts: ApiParts = request.app.state.parts
     try:
         visitor = await parts.reception.visitor_of_hook(request.scope["path"].removeprefix(PREFIX))
-    except ActivityCoreError as error:
-        raise _outwards(error) from error
+    except PausedError as error:  # why it is so is for operators alone
+        raise PausedError("the source is paused", hint="send it again later") from error
     try:
         message = await _message(request, visitor)
         challenge = _slack_challenge(visitor, message)
         events = await _read(parts, visitor, message, may_be_none=challenge is not None)
     except ActivityCoreError as error:
         await parts.reception.refuse(visitor, error)
-        raise _outwards(error) from error
+        raise
     if challenge is not None:
         return JsonResponse({"challenge": challenge})
     return await _receive(parts, visitor, events)
@@ -97,13 +96,3 @@ def _slack_challenge(visitor: Visitor, message: Message) -> str | None:
         return None
     challenge = body.get("challenge")
     return challenge if isinstance(challenge, str) else None
-
-
-def _outwards(error: ActivityCoreError) -> ActivityCoreError:
-    """What somebody who may be anybody is told."""
-    match error:
-        case UnverifiedError():
-            return UnverifiedError("the message does not prove where it is from")
-        case PausedError():
-            return PausedError("the source is paused", hint="send it again later")
-    return error

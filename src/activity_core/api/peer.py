@@ -63,7 +63,7 @@ class Peers:
         """
         if self._header and self._trusts(scope.get("client")):
             return headers.get(self._header, "").strip()
-        if self._header in headers:
+        if self._header and self._header in headers:
             raise UnverifiedError("no trusted proxy, but sends its header")
         subject: str = scope["state"].get(_SUBJECT, "")
         return subject

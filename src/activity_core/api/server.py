@@ -56,7 +56,7 @@ class ApiServer:
             peers=Peers(settings.client_certificate_header or "", settings.trusted_proxies),
         )
         self._tls = _tls(settings)
-        self._server = _Server(_config(app, self._tls))
+        self._server = _Server(uvicorn_config(app, self._tls))
         self._socket = _listen(settings.host, settings.port)
         self._serving: asyncio.Task[None] | None = None
 
@@ -79,7 +79,8 @@ class ApiServer:
         self._socket.close()
 
 
-def _config(app: FastAPI, tls: ssl.SSLContext | None) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    """How an application is served; with `tls`, over HTTPS only."""
     return uvicorn.Config(
         app,
         http=CertificateProtocol,

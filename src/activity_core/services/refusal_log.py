@@ -1,10 +1,11 @@
-"""The refusal log: what was turned away over HTTP, counted always, on record as far as it goes.
+"""The refusal log: what was turned away, counted always, on record as far as it goes.
 
-In: errors from `reception`, with the event if there is one. Out: rows that lists and `explain`
+In: errors from `reception` and `burial`, with the event if there is one. Out: rows that lists and `explain`
 read. Whoever floods the door must not fill the store: beyond a rate it is only counted.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -43,11 +44,15 @@ class RefusalLog:
         sender: str,
         error: ActivityCoreError,
         event: EventEnvelope | None = None,
+        *,
+        dead_letter_id: str = "",
     ) -> None:
         """Count one refusal, and keep it; see `record_all`."""
-        await self.record_all(via, sender, [(error, event)])
+        await self.record_all(via, sender, [(error, event)], dead_letter_id=dead_letter_id)
 
-    async def record_all(self, via: str, sender: str, refused: Sequence[Refused]) -> None:
+    async def record_all(
+        self, via: str, sender: str, refused: Sequence[Refused], *, dead_letter_id: str = ""
+    ) -> None:
         """Count them, and keep as many as the rate allows, in one transaction.
 
         An outage of ours refuses nothing, so it is left out. Never raises UnavailableError: the
@@ -59,7 +64,9 @@ class RefusalLog:
                 continue
             REFUSALS.labels(via, error.code).inc()
             if not self._limiter.spend(1, self._clock.now()):
-                kept.append(self._refusal(via, sender, error, event))
+                kept.append(
+                    replace(self._refusal(via, sender, error, event), dead_letter_id=dead_letter_id)
+                )
         if not kept:
             return
         try:
@@ -70,13 +77,15 @@ class RefusalLog:
     def _refusal(
         self, via: str, sender: str, error: ActivityCoreError, event: EventEnvelope | None
     ) -> Refusal:
-        trusted = None if isinstance(error, UnverifiedError) else event
+        message, trusted = str(error), event
+        if isinstance(error, UnverifiedError):
+            message, trusted = f"{error}: {error.reason}", None
         return Refusal(
             refused_at=self._clock.now(),
             via=via,
             sender=sender,
             code=error.code,
-            message=str(error),
+            message=message,
             event_source=trusted.source if trusted else "",
             event_id=trusted.id if trusted else "",
             event_type=trusted.type if trusted else "",

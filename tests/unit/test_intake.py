@@ -9,16 +9,20 @@ import pytest
 from tests.unit.memory_system import MemorySystem, event
 
 from activity_core.adapters.memory.broker import MemoryBroker
+from activity_core.adapters.memory.reading import MemoryReading
+from activity_core.adapters.memory.refusals import MemoryRefusals
 from activity_core.adapters.memory.secrets import MemoryKeySets, MemorySecrets
 from activity_core.core.definition.event_source import EventSource
 from activity_core.core.definition_file.bundle import Bundle
 from activity_core.core.errors import UnavailableError
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.inbox import Acceptance
+from activity_core.ports.reading import Query
 from activity_core.services.burial import Burial
 from activity_core.services.gate import Gate
 from activity_core.services.intake import MOST_ATTEMPTS, REDELIVER_AFTER, Intake
 from activity_core.services.message_reader import MessageReader
+from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.registry import Registry
 from activity_core.services.verifier import Verifier
 
@@ -44,7 +48,11 @@ class Scene:
             ),
             Gate(system.registry_store, system.clock, unlisted=unlisted),
             system.ingest,
-            Burial(system.dead_letters, system.clock),
+            Burial(
+                system.dead_letters,
+                RefusalLog(MemoryRefusals(system.state), system.clock),
+                system.clock,
+            ),
             clock=system.clock,
             protocol=source.way if source else "nats",
             source=source,
@@ -165,6 +173,8 @@ async def test_a_source_sends_only_what_it_may(scene: Scene):
     assert scene.broker.endings == ["ack", "dead: forbidden"]
     [letter] = scene.letters
     assert (letter.source_id, letter.via) == ("shop", "kafka")
+    [refused] = (await MemoryReading(scene.system.state).refusals(Query({"event_id": "o-2"}))).items
+    assert refused["dead_letter_id"] == letter.dead_letter_id
 
 
 async def test_what_does_not_prove_its_source_is_buried(scene: Scene):

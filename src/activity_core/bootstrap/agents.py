@@ -20,6 +20,7 @@ from activity_core.services.intake import Intake
 from activity_core.services.intakes import Intakes
 from activity_core.services.loop import repeat, serve
 from activity_core.services.reconciler import Reconciler
+from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.relay import Relay
 from activity_core.services.router import Router
 from activity_core.services.run_auditor import RunAuditor
@@ -46,7 +47,8 @@ async def router(system: System) -> None:
 async def intake(system: System) -> None:
     """Takes events from the brokers, as long as their sources are active."""
     reader = system.message_reader()
-    burial = Burial(system.stores.dead_letters, system.clock)
+    refusals = RefusalLog(system.stores.refusals, system.clock)
+    burial = Burial(system.stores.dead_letters, refusals, system.clock)
 
     async def consume(source: EventSource | None) -> None:
         agent = Intake(
@@ -137,7 +139,9 @@ async def auditor(system: System) -> None:
 async def _keep_house(system: System) -> None:
     async def step() -> bool:
         await system.housekeeping.ensure_partitions(system.clock.now())
-        await system.housekeeping.expire_keys(system.clock.now() - system.settings.horizon)
+        before = system.clock.now() - system.settings.horizon
+        await system.housekeeping.expire_keys(before)
+        await system.housekeeping.expire_refusals(before)
         return False
 
     await repeat("housekeeping", step, asyncio.sleep, period=HOUSEKEEPING_PERIOD)

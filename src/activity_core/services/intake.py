@@ -105,17 +105,22 @@ class Intake:
 
     async def _read(self, delivery: Delivery) -> Sequence[EventEnvelope] | None:
         """The events of a message; None if it was settled otherwise."""
+        event: EventEnvelope | None = None
+        admitted = []
         try:
-            return await self._admitted(delivery)
+            for event in await self._events(delivery):
+                admitted.append(self._gate.admitted(event, self._source))
         except UnavailableError:
             raise
         except ActivityCoreError as error:
-            await self._bury(delivery, error)
+            await self._bury(delivery, error, event)
         except Exception as error:  # noqa: BLE001 - one message must not stop the others
             await self._failed(delivery, error)
+        else:
+            return admitted
         return None
 
-    async def _admitted(self, delivery: Delivery) -> Sequence[EventEnvelope]:
+    async def _events(self, delivery: Delivery) -> Sequence[EventEnvelope]:
         now = self._clock.now()
         if delivery.published_at < now - self._horizon:
             raise TooOldError(
@@ -128,10 +133,7 @@ class Intake:
             self._gate.let_unlisted(f"{self._protocol} {delivery.subject}")
         # A message that waited in the broker was signed when it was sent.
         message = message_of(delivery, self._protocol)
-        events = await self._reader.read(
-            self._source, message, self._protocol, delivery.published_at
-        )
-        return [self._gate.admitted(event, self._source) for event in events]
+        return await self._reader.read(self._source, message, self._protocol, delivery.published_at)
 
     async def _accept(self, good: Sequence[Read]) -> None:
         events = [event for _, events in good for event in events]
@@ -147,7 +149,7 @@ class Intake:
         for delivery, events_of_it in good:
             conflicts = [event for event in events_of_it if next(answers) is Acceptance.CONFLICT]
             if conflicts:
-                await self._bury(delivery, event_conflict(conflicts[0]))
+                await self._bury(delivery, event_conflict(conflicts[0]), conflicts[0])
             else:
                 await delivery.ack()
 
@@ -175,9 +177,11 @@ class Intake:
             ),
         )
 
-    async def _bury(self, delivery: Delivery, error: ActivityCoreError) -> None:
+    async def _bury(
+        self, delivery: Delivery, error: ActivityCoreError, event: EventEnvelope | None = None
+    ) -> None:
         source_id = self._source.id if self._source else ""
-        await self._burial.bury(delivery, error, via=self._protocol, source_id=source_id)
+        await self._burial.bury(delivery, error, event, via=self._protocol, source_id=source_id)
         await delivery.dead(error.code)
 
 

@@ -1,7 +1,7 @@
 """The refusal log: what was turned away, counted always, on record as far as it goes.
 
-In: errors from `reception` and `burial`, with the event if there is one. Out: rows that lists and `explain`
-read. Whoever floods the door must not fill the store: beyond a rate it is only counted.
+In: errors from `reception` and `burial`, with the event if there is one. Out: rows that lists and
+`explain` read. Whoever floods the door must not fill the store: beyond a rate it is only counted.
 """
 
 from collections.abc import Sequence

@@ -13,9 +13,10 @@ from activity_core.adapters.http.performer import HttpPerformer
 from activity_core.adapters.http.source import HttpSource
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.source import ContextSourceConfig
-from activity_core.core.errors import ContextUnavailableError, NotFoundError, TaskFailedError
+from activity_core.core.errors import NotFoundError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.run.errors import ContextUnavailableError, TaskFailedError
 from activity_core.core.run.task import TaskInstance, TaskStatus
 from activity_core.ports.context_source import SourceRequest
 

@@ -8,13 +8,10 @@ import pytest
 
 from activity_core.adapters.plugins import PythonPerformer, PythonSource, load_plugin
 from activity_core.core.definition.source import ContextSourceConfig
-from activity_core.core.errors import (
-    ConfigurationError,
-    ContextUnavailableError,
-    TaskFailedError,
-)
+from activity_core.core.errors import ConfigurationError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.run.errors import ContextUnavailableError, TaskFailedError
 from activity_core.core.run.task import TaskInstance, TaskStatus
 from activity_core.ports.context_source import SourceRequest
 

@@ -10,8 +10,8 @@ import pytest
 from activity_core.adapters.postgres.sql_source import SqlSource
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.source import ContextSourceConfig
-from activity_core.core.errors import ContextUnavailableError
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.run.errors import ContextUnavailableError
 from activity_core.ports.context_source import SourceRequest
 
 VARIABLES: dict[str, JsonValue] = {

@@ -17,7 +17,8 @@ from activity_core.adapters.system_clock import SystemClock
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.scheduler import TemporalScheduler
 from activity_core.core import ids
-from activity_core.core.errors import TaskFailedError, UnavailableError
+from activity_core.core.errors import UnavailableError
+from activity_core.core.run.errors import TaskFailedError
 from activity_core.core.run.run import Execution, RunStatus
 from activity_core.core.run.task import TaskResult, TaskStatus
 from activity_core.ports.engine import WorkflowState

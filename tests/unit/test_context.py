@@ -8,14 +8,11 @@ from typing import Any
 import pytest
 
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.errors import (
-    ContextUnavailableError,
-    ExpressionError,
-    LimitExceededError,
-)
+from activity_core.core.errors import ExpressionError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.rules.context import local_context, take_snapshot
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
+from activity_core.core.run.errors import ContextUnavailableError, LimitExceededError
 
 EVENT = EventEnvelope(id="7", source="/shop", type="order.created", data={"lines": [1, 2]})
 OCCURRENCE = Occurrence("e.7", TriggerKind.EVENT, event=EVENT)

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from activity_core.core import ids
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.errors import ExpressionError, LimitExceededError
+from activity_core.core.errors import ExpressionError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import canonical_json, parse_json
 from activity_core.core.rules.decide import RuleTrace, decide
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.rules.task_spec import TaskKind, TaskRetry
+from activity_core.core.run.errors import LimitExceededError
 
 RUN = "run-0123"
 MANUAL = Occurrence("m.1", TriggerKind.MANUAL)

@@ -10,8 +10,9 @@ import pytest
 from tests.core_stage import CoreStage
 
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
-from activity_core.core.errors import ContextUnavailableError, RejectedError, UnavailableError
+from activity_core.core.errors import RejectedError, UnavailableError
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.run.errors import ContextUnavailableError
 from activity_core.core.run.progress import ProgressState
 from activity_core.core.run.run import RunFailure, RunRecord, RunStatus
 from activity_core.core.run.task import TaskResult, TaskStatus

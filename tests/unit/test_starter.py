@@ -4,8 +4,9 @@ import pytest
 from tests.unit.memory_system import MemorySystem
 
 from activity_core.core.definition_file.parse import parse_definitions
-from activity_core.core.errors import StartRefusedError, UnavailableError
+from activity_core.core.errors import UnavailableError
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import RunStatus
 from activity_core.ports.engine import WorkflowState
 from activity_core.ports.run_queue import Signal, SignalKind

@@ -12,14 +12,9 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from activity_core.core.errors import (
-    ActivityCoreError,
-    ConfigurationError,
-    ContextUnavailableError,
-    MalformedJsonError,
-    TaskFailedError,
-)
+from activity_core.core.errors import ActivityCoreError, ConfigurationError, MalformedJsonError
 from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
+from activity_core.core.run.errors import ContextUnavailableError, TaskFailedError
 from activity_core.core.run.task import TaskInstance
 from activity_core.ports.context_source import SourceRequest
 

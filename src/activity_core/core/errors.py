@@ -219,41 +219,7 @@ class RejectedError(ActivityCoreError):
     status = 422
 
 
-class StartRefusedError(ActivityCoreError):
-    """Temporal will never start this workflow as it is asked for; trying again cannot help."""
-
-    code = "start_refused"
-    status = 422
-
-
 class ConfigurationError(ActivityCoreError):
     """The settings or the machine do not allow the process to start."""
 
     code = "configuration"
-
-
-class LimitExceededError(ActivityCoreError):
-    """A bound of this installation was hit while carrying out a run."""
-
-    code = "limit_exceeded"
-    status = 422
-
-
-class ContextUnavailableError(ActivityCoreError):
-    """A context source did not answer, or answered something unusable."""
-
-    code = "context_unavailable"
-    status = 502
-
-
-class TaskFailedError(ActivityCoreError):
-    """An automated task did not succeed; `retryable` says whether trying again may help."""
-
-    code = "task_failed"
-    status = 502
-
-    def __init__(
-        self, message: str, *, subject: str = "", hint: str = "", retryable: bool = True
-    ) -> None:
-        super().__init__(message, subject=subject, hint=hint)
-        self.retryable = retryable

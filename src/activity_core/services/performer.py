@@ -7,11 +7,11 @@ in the last attempt. Every write is idempotent: a task that is final stays as it
 
 from collections.abc import Mapping, Sequence
 
-from activity_core.core.errors import TaskFailedError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run import announcing
 from activity_core.core.run.announcement import Announcement
+from activity_core.core.run.errors import TaskFailedError
 from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.source import ContextSourceConfig
-from activity_core.core.errors import ContextUnavailableError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.context import local_context
+from activity_core.core.run.errors import ContextUnavailableError
 from activity_core.core.run.record import run_variables
 from activity_core.core.run.run import ClaimedRun
 from activity_core.ports.context_source import ContextSource, SourceRequest

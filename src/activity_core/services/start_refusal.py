@@ -7,9 +7,9 @@ and a dead letter for each, whose replay is an operator's retry. Doing it again 
 import structlog
 
 from activity_core.core import ids
-from activity_core.core.errors import StartRefusedError
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.run.announcing import run_lost
+from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import ClaimedRun, Execution, RunFailure, RunStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.dead_letters import DeadLetter, DeadLetters

@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from activity_core.core.errors import StartRefusedError, UnavailableError
+from activity_core.core.errors import UnavailableError
 from activity_core.core.run.composition import compose
+from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.clock import Clock
 from activity_core.ports.engine import Engine

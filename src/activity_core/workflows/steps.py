@@ -19,9 +19,9 @@ from activity_core.core.errors import (
     ConflictError,
     NotFoundError,
     RejectedError,
-    TaskFailedError,
     UnavailableError,
 )
+from activity_core.core.run.errors import TaskFailedError
 from activity_core.core.run.progress import Progress
 from activity_core.core.run.run import RunFailure
 from activity_core.services.performer import Performer

@@ -7,8 +7,9 @@ import httpx
 
 from activity_core.adapters.http.exchange import Answer, Ask, exchange
 from activity_core.core.definition.connection import Connection
-from activity_core.core.errors import BadInputError, TaskFailedError
+from activity_core.core.errors import BadInputError
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.run.errors import TaskFailedError
 from activity_core.core.run.task import TaskInstance
 
 RETRYABLE = frozenset(

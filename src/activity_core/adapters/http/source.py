@@ -6,9 +6,10 @@ import httpx
 
 from activity_core.adapters.http.exchange import Ask, exchange
 from activity_core.core.definition.source import HttpSource as HttpSourceConfig
-from activity_core.core.errors import ActivityCoreError, ContextUnavailableError
+from activity_core.core.errors import ActivityCoreError
 from activity_core.core.expression.template import compile_template
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.run.errors import ContextUnavailableError
 from activity_core.ports.context_source import SourceRequest
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from activity_core.adapters.memory.failures import Failures
-from activity_core.core.errors import ContextUnavailableError
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.run.errors import ContextUnavailableError
 from activity_core.ports.context_source import SourceRequest
 
 

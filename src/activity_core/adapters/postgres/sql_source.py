@@ -18,10 +18,10 @@ from activity_core.adapters.secrets import resolve_secret
 from activity_core.core.definition.connection import SqlConnection
 from activity_core.core.definition.duration import format_duration
 from activity_core.core.definition.source import SqlSource as SqlSourceConfig
-from activity_core.core.errors import ContextUnavailableError
 from activity_core.core.expression.condition import compile_expression
 from activity_core.core.expression.sql_binds import bind
 from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
+from activity_core.core.run.errors import ContextUnavailableError
 from activity_core.ports.context_source import SourceRequest
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Mapping[str, object]]]

@@ -6,7 +6,8 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
-from activity_core.core.errors import StartRefusedError, UnavailableError
+from activity_core.core.errors import UnavailableError
+from activity_core.core.run.errors import StartRefusedError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between tries while it does not answer."""

@@ -10,15 +10,12 @@ from hashlib import sha256
 
 from activity_core.core.definition.definition import SLOT_VARIABLES, ActivityDefinition
 from activity_core.core.definition.source import ContextSourceConfig
-from activity_core.core.errors import (
-    ContextUnavailableError,
-    ExpressionError,
-    LimitExceededError,
-)
+from activity_core.core.errors import ExpressionError
 from activity_core.core.expression.condition import Bindings, compile_expression
 from activity_core.core.expression.message import did_you_mean
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.rules.occurrence import Occurrence
+from activity_core.core.run.errors import ContextUnavailableError, LimitExceededError
 
 MAX_SNAPSHOT_BYTES = 1_048_576
 EVENT_SOURCE_VARIABLES = frozenset({"event", "input", "config"}) | SLOT_VARIABLES

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.errors import ExpressionError, LimitExceededError
+from activity_core.core.errors import ExpressionError
 from activity_core.core.expression.condition import Bindings
 from activity_core.core.expression.rows import Column, Rows
 from activity_core.core.expression.template import located
@@ -18,6 +18,7 @@ from activity_core.core.rules.occurrence import Occurrence
 from activity_core.core.rules.plan import RulePlan, TaskPlan, rule_plans
 from activity_core.core.rules.task_rendering import Rendering
 from activity_core.core.rules.task_spec import TaskSpec
+from activity_core.core.run.errors import LimitExceededError
 
 MAX_TASKS = 1_000
 MAX_ITEMS = 10_000

@@ -11,11 +11,11 @@ from typing import Any
 from activity_core.core import ids
 from activity_core.core.definition.definition import Rule
 from activity_core.core.definition.task_template import TaskTemplate
-from activity_core.core.errors import LimitExceededError
 from activity_core.core.expression.condition import without_nul
 from activity_core.core.expression.template import as_text
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.rules.task_spec import TaskKind, TaskRetry, TaskSpec
+from activity_core.core.run.errors import LimitExceededError
 
 MAX_TITLE = 500
 MAX_PRINCIPAL = 200

@@ -10,18 +10,14 @@ from datetime import datetime
 from hashlib import sha256
 
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.errors import (
-    ActivityCoreError,
-    ContextUnavailableError,
-    ExpressionError,
-    LimitExceededError,
-)
+from activity_core.core.errors import ActivityCoreError, ExpressionError
 from activity_core.core.expression.message import shorten
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.rules.context import ContextSnapshot, take_snapshot
 from activity_core.core.rules.decide import decide
 from activity_core.core.rules.task_spec import TaskKind, TaskSpec
 from activity_core.core.run.announcing import RunVoice
+from activity_core.core.run.errors import ContextUnavailableError, LimitExceededError
 from activity_core.core.run.run import ClaimedRun, RunFailure, RunRecord, RunStatus
 from activity_core.core.run.task import NewTask, TaskStatus
 from activity_core.core.run.task_steps import steps_of

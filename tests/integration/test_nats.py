@@ -4,21 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from nats.js.api import RetentionPolicy, StreamConfig
 
-from activity_core.adapters.nats.connection import (
-    DUPLICATE_WINDOW,
-    EVENTS_STREAM,
-    INBOX_STREAM,
-    PAUSE,
-    NatsConnection,
-    NatsSettings,
-)
+from activity_core.adapters.nats.connection import PAUSE, NatsConnection
 from activity_core.adapters.nats.consumer import NatsConsumer
 from activity_core.adapters.nats.publisher import NatsPublisher
+from activity_core.adapters.nats.settings import NatsSettings
+from activity_core.adapters.nats.streams import DUPLICATE_WINDOW, EVENTS_STREAM, INBOX_STREAM
 from activity_core.core.errors import UnavailableError
 from activity_core.embedded.directory import locked
 from activity_core.embedded.nats import EmbeddedNats
@@ -47,7 +43,7 @@ async def test_while_it_is_away_every_use_says_so_soon(server: EmbeddedNats):
     async with link(server.url) as connection:
         began = time.monotonic()
         with pytest.raises(UnavailableError):
-            await NatsPublisher(connection).publish("e1", "activity-core.x.v1", b"{}")
+            await NatsPublisher(connection).publish("e1", "activity-core.x.v1", b"{}", key="k")
         with pytest.raises(UnavailableError):
             await connection.check()
         await asyncio.sleep(PAUSE)
@@ -60,7 +56,9 @@ async def test_many_who_wait_for_it_are_told_together(server: EmbeddedNats):
     async with link(server.url) as connection:
         publisher = NatsPublisher(connection)
         began = time.monotonic()
-        sends = (publisher.publish(f"e{n}", "activity-core.x.v1", b"{}") for n in range(200))
+        sends = (
+            publisher.publish(f"e{n}", "activity-core.x.v1", b"{}", key="k") for n in range(200)
+        )
         answers = await asyncio.gather(*sends, return_exceptions=True)
         assert {type(answer) for answer in answers} == {UnavailableError}
         assert time.monotonic() - began < 10
@@ -70,13 +68,13 @@ async def test_it_goes_on_when_the_server_is_back(server: EmbeddedNats):
     async with link(server.url) as connection:
         publisher, consumer = NatsPublisher(connection), NatsConsumer(connection)
         await server.start()
-        await publisher.publish("e1", "activity-core.x.v1", b"{}")
+        await publisher.publish("e1", "activity-core.x.v1", b"{}", key="k")
         deliveries = consumer.deliveries(1)
         await (await connection.jetstream()).publish("events.x", b"1")
         [first] = await anext(deliveries)
         await server.process.stop()
         with pytest.raises(UnavailableError):
-            await publisher.publish("e2", "activity-core.x.v1", b"{}")
+            await publisher.publish("e2", "activity-core.x.v1", b"{}", key="k")
         with pytest.raises(UnavailableError):
             await anext(deliveries)
 
@@ -100,7 +98,7 @@ async def _published(publisher: NatsPublisher, event_id: str) -> None:
     async with asyncio.timeout(30):
         while True:
             try:
-                return await publisher.publish(event_id, "activity-core.x.v1", b"{}")
+                return await publisher.publish(event_id, "activity-core.x.v1", b"{}", key="k")
             except UnavailableError:
                 await asyncio.sleep(0.1)
 
@@ -134,8 +132,8 @@ async def test_an_outbound_stream_that_was_removed_is_made_again(server: Embedde
         await stream.delete_stream(EVENTS_STREAM)
         publisher = NatsPublisher(connection)
         with pytest.raises(UnavailableError):
-            await publisher.publish("e1", "activity-core.x.v1", b"{}")
-        await publisher.publish("e1", "activity-core.x.v1", b"{}")
+            await publisher.publish("e1", "activity-core.x.v1", b"{}", key="k")
+        await publisher.publish("e1", "activity-core.x.v1", b"{}", key="k")
         info = await (await connection.jetstream()).stream_info(EVENTS_STREAM)
         assert info.state.messages == 1
 
@@ -145,7 +143,7 @@ async def test_ours_keep_their_type_as_subject_and_those_of_teams_get_a_prefix(n
         stream = await connection.jetstream()
         publisher = NatsPublisher(connection)
         for event_type in ("activity-core.task.created.v1", "shop.paid"):
-            await publisher.publish(f"id of {event_type}", event_type, b"{}")
+            await publisher.publish(f"id of {event_type}", event_type, b"{}", key="k")
             count = (await stream.stream_info(EVENTS_STREAM)).state.last_seq
             message = await stream.get_msg(EVENTS_STREAM, seq=count)
             prefix = "" if event_type.startswith("activity-core.") else "emitted."
@@ -164,3 +162,67 @@ async def test_positions_of_a_stream_that_was_made_anew_are_others(server: Embed
             await stream.delete_stream(INBOX_STREAM)
             await connection.forget()
     assert len(set(positions)) == 2
+
+
+async def test_positions_name_the_stream_its_making_and_the_place_in_it(server: EmbeddedNats):
+    """Ids of events are made of them: they must not change from one release to the next."""
+    await server.start()
+    async with link(server.url) as connection:
+        stream = await connection.jetstream()
+        await stream.publish("events.x", b"1")
+        [delivery] = await anext(NatsConsumer(connection).deliveries(1))
+        created = (await stream.stream_info(INBOX_STREAM)).created
+        assert created is not None
+        assert delivery.position == f"{INBOX_STREAM}/{created.isoformat()}/1"
+
+
+async def test_settling_while_it_is_away_says_so(server: EmbeddedNats):
+    await server.start()
+    async with link(server.url) as connection:
+        await (await connection.jetstream()).publish("events.x", b"1")
+        [delivery] = await anext(NatsConsumer(connection).deliveries(1))
+        await connection.forget()
+        for settled in (delivery.retry(timedelta()), delivery.dead("x"), delivery.ack()):
+            with pytest.raises(UnavailableError):
+                await settled
+
+
+async def test_a_link_that_was_made_anew_is_not_dropped_for_the_old_one(server: EmbeddedNats):
+    await server.start()
+    async with link(server.url) as connection:
+        old = await connection.jetstream()
+        await connection.forget(old)
+        new = await connection.jetstream()
+        await connection.forget(old)
+        assert await connection.jetstream() is new
+        await new.account_info()
+
+
+async def test_readiness_warns_of_a_server_that_keeps_messages_in_memory_first(tmp_path: Path):
+    for durable, expected in ((True, None), (False, "sync_interval: always")):
+        path = tmp_path / str(durable)
+        path.mkdir()
+        async with locked(path) as data:
+            ports = choose_ports(["nats", "monitor"], demanded={}, preferred={})
+            server = EmbeddedNats(
+                data, ports["nats"], monitor_port=ports["monitor"], durable=durable
+            )
+            settings = NatsSettings(server.url, monitor_url=server.monitor_url)
+            warning = await NatsConnection(settings).durability_warning()
+            assert "not known" in str(warning)
+            await server.start()
+            try:
+                warning = await NatsConnection(settings).durability_warning()
+            finally:
+                await server.process.stop()
+            if expected is None:
+                assert warning is None
+            else:
+                assert expected in str(warning)
+                assert "not known" not in str(warning)
+
+
+async def test_what_is_not_known_is_a_warning_too(nats_url: str):
+    warning = await NatsConnection(NatsSettings(nats_url)).durability_warning()
+    assert "no monitoring address" in str(warning)
+    assert "sync_interval: always" in str(warning)

@@ -120,6 +120,8 @@ def _tls(settings: NatsSettings, *, demanded: bool) -> ssl.SSLContext | None:
         return None
     try:
         context = ssl.create_default_context(cafile=settings.tls_ca)
+        if settings.tls_key and not settings.tls_cert:
+            raise ValueError("a key, and no certificate")
         if settings.tls_cert:
             context.load_cert_chain(settings.tls_cert, settings.tls_key)
     except (OSError, ValueError) as error:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -30,6 +31,12 @@ id: heartbeat
 enabled: false
 trigger: {interval: {every: 10s}}
 rules: [{id: all, tasks: [{id: t, human: {title: T}}]}]
+"""
+EVENT_TYPE = """
+kind: event_type
+id: paid
+type: order.paid
+versions: [{type: object}]
 """
 
 LOADING = {"src", "href", "action", "srcset", "data", "poster", "style", "background"}
@@ -167,6 +174,24 @@ async def test_an_event_that_is_not_routed_yet(system: MemorySystem) -> None:
     text = await show(system, "/console/events/explain?id=o-4")
     assert "not routed" in text
     assert "Nothing was decided yet." in text
+
+
+async def test_an_event_that_never_came_in(system: MemorySystem) -> None:
+    async with system.client() as client:
+        await client.put("/v1/definitions", content=EVENT_TYPE, headers=YAML)
+        system.clock.advance(timedelta(seconds=1))
+        for id_ in ("o-1", SCRIPT):
+            unfit = event(id_, type="order.paid", data="none")
+            refused = await client.post("/v1/events", json=unfit, headers=STRUCTURED)
+            assert refused.status_code == 422
+    never = await show(system, f"/console/events/explain?id={quote(SCRIPT)}")
+    assert "never came in" in never
+    assert "schema_mismatch" in never
+    assert SCRIPT not in never
+    assert SCRIPT in unescape(never)
+    beside = await show(system, "/console/events/explain?id=o-1")
+    assert "because of" in beside
+    assert "schema_mismatch" in beside
 
 
 async def test_nothing_from_outside_is_markup(system: MemorySystem) -> None:

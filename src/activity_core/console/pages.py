@@ -84,6 +84,8 @@ class Pages:
             event: Mapping[str, Any] = await self._explain.event(given.get("source"), given["id"])
         except AmbiguousError:
             return RedirectResponse(link("/events", id=given["id"]))  # to choose from
+        if event["state"] == "refused":
+            return page("event_refused.html", event=event)
         runs = {run["run_id"]: run for run in event["runs"]}
         # Definitions may share a run: its chain stands where it is named first.
         verdicts = [(each, runs.pop(each.get("run_id"), None)) for each in event["verdicts"]]

@@ -147,6 +147,22 @@ async def test_retired_until_applied_again(scene: Scene, desk: EntranceDesk):
     assert (await desk.event_type("order")).status == "active"
 
 
+async def test_published_schemas_stay_even_of_a_retired_type(scene: Scene, desk: EntranceDesk):
+    await scene.apply(ORDER)
+    await desk.retire_event_type("order", "bob")
+    with pytest.raises(InvalidDefinitionError, match="version 1 was published and must stay"):
+        await scene.apply(ORDER.replace("[{type: object}]", "[{type: array}]"))
+    with pytest.raises(InvalidDefinitionError, match="version 2 is not backward-compatible"):
+        await scene.apply(ORDER.replace("[{type: object}]", "[{type: object}, {type: array}]"))
+    longer = ORDER.replace("[{type: object}]", "[{type: object}, {}]")
+    assert await changes(scene, longer) == {"order": (2, "updated")}
+    again = ORDER.replace("id: order", "id: again")
+    with pytest.raises(InvalidDefinitionError, match="belongs to event type `order` already"):
+        await scene.apply(again)
+    await desk.retire_event_type("order", "bob")
+    assert await changes(scene, again) == {"again": (1, "created")}
+
+
 async def test_what_was_never_applied(scene: Scene, desk: EntranceDesk):
     await scene.apply(ORDER)
     for ask in (desk.pause, desk.resume, desk.retire, desk.retire_event_type):

@@ -208,6 +208,11 @@ def test_headers_that_are_not_signed_are_warned_of(verify: str, unsigned: set[st
     assert places == ({"webhook.map.id"} if "x-id" in unsigned else set()) | {"webhook.map.type"}
 
 
+def test_headers_of_the_body_are_none_of_the_message() -> None:
+    text = ", map: {type: 'body.headers[\"X-Id\"]'}"
+    assert warned(webhook("{github: {secrets: ['env:A']}}", text)) == []
+
+
 def test_a_broker_without_verification_has_no_unsigned_headers() -> None:
     assert warned(BROKER + "  map: {id: 'headers[\"x-id\"]', type: headers.kind}\n") == []
 

@@ -131,7 +131,7 @@ def _unsigned(here: Path, event_map: EventMap, verify: Verification) -> Found:
     signed, scheme = signed_headers(verify.proof), scheme_of(verify)
     for key in ("id", "type"):
         for header in _headers(getattr(event_map, key) or ""):
-            if header.lower() not in signed:
+            if header not in signed:
                 cure = "; without `id`, it is derived from the body" if key == "id" else ""
                 message = (
                     f"`{scheme}` does not sign the header `{header:.60}`: whoever repeats a "

@@ -13,6 +13,7 @@ from activity_core.core.definition_file.check import check_definition
 from activity_core.core.definition_file.check_source import check_source
 from activity_core.core.definition_file.claims import rival_claims
 from activity_core.core.definition_file.cycles import cycles
+from activity_core.core.definition_file.evolution import check_evolution
 from activity_core.core.definition_file.known import Known
 from activity_core.core.definition_file.schedule_review import review_schedules
 from activity_core.core.errors import InvalidDefinitionError, Issue
@@ -56,6 +57,11 @@ def review(bundle: Bundle, known: Known | None, now: datetime) -> Review:
         refused, warned = check_source(source, beside.api_keys)
         refusals += (bundle.issue(source, *issue) for issue in refused)
         warnings += (bundle.issue(source, *issue) for issue in warned)
+    for event_type in bundle.event_types:
+        published = beside.published_types.get(event_type.id)
+        refusals += (
+            bundle.issue(event_type, *issue) for issue in check_evolution(event_type, published)
+        )
     refusals += rival_claims(bundle, beside.sources, beside.event_types)
     by_id = {definition.id: definition for definition in bundle.definitions}
     for definition_id, message in cycles(bundle.definitions, beside.definitions):

@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 LOCK := requirements/dev.txt
 
-.PHONY: setup demo dev test test-long check bench format lock schemas clean
+.PHONY: setup brokers demo dev test test-long check bench format lock schemas clean
 
 setup: .venv/.locked
 
@@ -18,6 +18,17 @@ setup: .venv/.locked
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(UV) pip sync --quiet --require-hashes $(LOCK)
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Kafka for the tests of its adapter: jars from Maven Central. Without it they are skipped.
+brokers: .brokers/kafka/.fetched
+
+.brokers/kafka/.fetched: tests/brokers/pom.xml
+	@command -v java >/dev/null && command -v mvn >/dev/null \
+	  || { echo "Java and Maven are needed; on Debian and Ubuntu: apt-get install default-jre-headless maven"; exit 1; }
+	@echo "Fetching Kafka into .brokers …"
+	@rm -rf .brokers/kafka
+	@mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.brokers/kafka
 	@touch $@
 
 demo: setup
@@ -63,4 +74,4 @@ schemas: setup
 	@$(BIN)/activity-core schema event > docs/reference/event-envelope.schema.json
 
 clean:
-	@rm -rf .venv .activity-core .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .brokers .activity-core .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,6 +15,7 @@ from activity_core.embedded.directory import locked
 from activity_core.embedded.nats import EmbeddedNats
 from activity_core.embedded.ports import choose_ports
 from activity_core.embedded.postgres import EmbeddedPostgres
+from tests.brokers.kafka import kafka_address, kafka_server  # noqa: F401 - fixtures
 
 _TEMPLATE = "migrated"
 

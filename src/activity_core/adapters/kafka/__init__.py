@@ -1,0 +1,1 @@
+"""Kafka: the link (`connection`, `topics`), events in (`consumer`), events out (`publisher`)."""

@@ -109,13 +109,15 @@ async def served(app: FastAPI, tls: ssl.SSLContext) -> AsyncIterator[int]:
             await serving
 
 
-async def send(port: int, trust: Path, certificate: str | None) -> httpx.Response:
+async def send(
+    port: int, trust: Path, certificate: str | None, claims: Mapping[str, str] | None = None
+) -> httpx.Response:
     context = ssl.create_default_context(cafile=str(trust))
     if certificate:
         context.load_cert_chain(certificate)
     async with httpx.AsyncClient(verify=context, trust_env=False, timeout=30) as client:
         url = f"https://localhost:{port}/v1/hooks/billing"
-        return await client.post(url, json=event(), headers=SENT)
+        return await client.post(url, json=event(), headers=SENT | dict(claims or {}))
 
 
 async def test_our_own_tls_knows_who_sends(system: MemorySystem, tmp_path: Path) -> None:
@@ -133,6 +135,17 @@ async def test_our_own_tls_knows_who_sends(system: MemorySystem, tmp_path: Path)
     async with served(app, tls_context(cert, None, None)) as port:  # certificates are not asked for
         unasked = await send(port, ours.file, ours.issue("again.pem", *BILLING))
         problem(unasked, 401, "unverified")
+
+
+async def test_nobody_says_himself_where_he_connects_from(
+    system: MemorySystem, tmp_path: Path
+) -> None:
+    ours = Authority(tmp_path, "ours")
+    cert = ours.issue("server.pem", (NameOID.COMMON_NAME, "localhost"))
+    app = system.app(keys=KEYS, peers=Peers("X-Client-Subject", ["192.0.2.0/24"]))
+    async with served(app, tls_context(cert, None, None)) as port:
+        claims = {"X-Client-Subject": SUBJECT, "X-Forwarded-For": "192.0.2.1"}
+        problem(await send(port, ours.file, None, claims), 401, "unverified")
 
 
 def test_what_tls_needs_must_be_there(tmp_path: Path) -> None:

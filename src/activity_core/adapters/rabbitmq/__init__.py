@@ -1,0 +1,1 @@
+"""RabbitMQ: the link (`connection`, `wire`), events in (`consumer`), events out (`publisher`)."""

@@ -1,0 +1,120 @@
+"""One subscription to a queue: what arrives, and what is handed back. Used by `consumer`.
+
+A window of messages is ours at a time (the prefetch): some being settled, some next, some held
+for a later try. RabbitMQ cannot delay what it gets back, so a message waits here, unsettled, and
+goes back when its time has come. Others pass it, until all of the window waits; then nothing new
+comes for that long. The server takes everything back when the channel closes, however it does.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Self
+
+import structlog
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from pamqp.commands import Basic
+
+from activity_core.adapters.rabbitmq.connection import (
+    ANSWER_WITHIN,
+    RabbitmqConnection,
+    left,
+    unavailable,
+    unavailable_if_failing,
+)
+from activity_core.adapters.rabbitmq.message import is_uncounted
+from activity_core.core.errors import UnavailableError
+
+log = structlog.get_logger(__name__)
+
+LONGEST_HOLD = timedelta(minutes=10)
+"""A server ends the channel of a message that is unsettled for 30 minutes."""
+
+
+class Subscription:
+    """Messages of `queue`, unsettled ones at most `window`."""
+
+    def __init__(self, channel: AbstractChannel, queue: str) -> None:
+        self._channel = channel
+        self._queue = queue
+        self._arrived: asyncio.Queue[DeliveredMessage | None] = asyncio.Queue()
+        self._held: set[asyncio.Task[None]] = set()
+        self._counts = True
+
+    @classmethod
+    async def begin(cls, connection: RabbitmqConnection, queue: str, *, window: int) -> Self:
+        """Subscribe; raises UnavailableError."""
+        channel = await connection.channel()
+        subscription = cls(channel, queue)
+        try:
+            with unavailable_if_failing():
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    await subscription._consume(window)
+        except BaseException:
+            await subscription.end()
+            raise
+        return subscription
+
+    async def _consume(self, window: int) -> None:
+        self._channel.closing.add_done_callback(lambda _: self._arrived.put_nowait(None))
+        self._channel.on_consumer_cancel_callbacks.add(self._cancelled)
+        await self._channel.basic_qos(prefetch_count=window)
+        await self._channel.basic_consume(self._queue, self._arrive)
+
+    async def batch(self, most: int) -> list[DeliveredMessage]:
+        """What is there, at least one; raises UnavailableError once the server ends it."""
+        messages = [await self._arrived.get()]
+        while len(messages) < most and not self._arrived.empty():
+            messages.append(self._arrived.get_nowait())
+        found = [message for message in messages if message is not None]
+        if len(found) < len(messages):
+            raise self._over()
+        return found
+
+    async def ack(self, tag: int) -> None:
+        """Written, not answered: if it gets lost, the message comes again."""
+        with unavailable_if_failing():
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._channel.basic_ack(tag, wait=False)
+
+    def hold(self, tag: int, delay: timedelta) -> None:
+        """Hand it back after the delay; at once when the subscription ends."""
+        if self._channel.is_closed:
+            return
+        task = asyncio.ensure_future(self._hand_back(tag, min(delay, LONGEST_HOLD)))
+        self._held.add(task)
+        task.add_done_callback(self._held.discard)
+
+    async def end(self) -> None:
+        """Whatever is unsettled goes back."""
+        for task in list(self._held):
+            task.cancel()
+        await left(self._channel)
+
+    async def _hand_back(self, tag: int, delay: timedelta) -> None:
+        await asyncio.sleep(delay.total_seconds())
+        with suppress(UnavailableError), unavailable_if_failing():
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._channel.basic_reject(tag, requeue=True, wait=False)
+
+    async def _arrive(self, message: DeliveredMessage) -> None:
+        if self._counts and is_uncounted(message):
+            self._counts = False
+            log.warning(
+                "rabbitmq_queue_counts_nothing",
+                queue=self._queue,
+                hint="a classic queue; what always fails comes for ever: make it a quorum queue",
+            )
+        self._arrived.put_nowait(message)
+
+    def _cancelled(self, _: Basic.Cancel) -> None:
+        self._arrived.put_nowait(None)
+
+    def _over(self) -> UnavailableError:
+        """The channel closed, or the queue is gone (then only the consumer is)."""
+        closing = self._channel.closing
+        if not closing.done():
+            return UnavailableError(
+                f"RabbitMQ: queue {self._queue} is gone", hint="it is looked for again"
+            )
+        return unavailable(None if closing.cancelled() else closing.exception())

@@ -9,13 +9,14 @@ import psycopg
 import pytest
 from anyio.from_thread import start_blocking_portal
 from psycopg import sql
+from tests.brokers.kafka import kafka_address, kafka_server  # noqa: F401 - fixtures
+from tests.brokers.rabbitmq import rabbitmq, rabbitmq_url  # noqa: F401 - fixtures
 
 from activity_core.adapters.postgres.migrate import migrate
 from activity_core.embedded.directory import locked
 from activity_core.embedded.nats import EmbeddedNats
 from activity_core.embedded.ports import choose_ports
 from activity_core.embedded.postgres import EmbeddedPostgres
-from tests.brokers.kafka import kafka_address, kafka_server  # noqa: F401 - fixtures
 
 _TEMPLATE = "migrated"
 

@@ -161,6 +161,7 @@ def test_shared_secrets():
         ({"exp": True}, "exp"),
         ({"nbf": NOW + 31}, "nbf"),
         ({"nbf": str(NOW)}, "nbf"),
+        ({"nbf": True}, "nbf"),
         ({"iat": NOW + 31}, "iat"),
         ({"iat": []}, "iat"),
         ({"sub": "other"}, "sub"),

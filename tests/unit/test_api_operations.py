@@ -14,14 +14,9 @@ from tests.unit.test_api_events import problem
 
 from activity_core.api import health
 from activity_core.api.shapes.base import PageOf
+from activity_core.api.shapes.dead_letters import DeadLetterDetail, DeadLetterItem, LetterOutcome
 from activity_core.api.shapes.events import Accepted
-from activity_core.api.shapes.operations import (
-    DeadLetterDetail,
-    DeadLetterItem,
-    Readiness,
-    ResolvedLetter,
-    StuckItem,
-)
+from activity_core.api.shapes.operations import Readiness, StuckItem
 from activity_core.core.errors import UnavailableError
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.outbox import Setback
@@ -67,8 +62,9 @@ async def test_replay_sends_it_in_and_closes_it(system: MemorySystem) -> None:
         good = await bury(system, "good", json.dumps(event()).encode())
         bad = await bury(system, "bad", b"[]")
         answer = (await client.post(f"{good}/replay")).json()
-        replayed = ResolvedLetter.model_validate(answer)
-        assert (replayed.status, replayed.source, replayed.id) == ("replayed", "/shop", "o-1")
+        replayed = LetterOutcome.model_validate(answer)
+        assert replayed.status == "replayed"
+        assert [(each.source, each.id) for each in replayed.events] == [("/shop", "o-1")]
         assert await system.inbox.depth() == 1
         assert (await client.get(good)).json()["resolved_by"] == "anonymous"
         problem(await client.post(f"{good}/replay"), 409, "conflict")
@@ -81,7 +77,7 @@ async def test_discard_closes_it_and_keeps_the_bytes(system: MemorySystem) -> No
     async with system.client() as client:
         letter = await bury(system, "l", b"[]")
         answer = (await client.post(f"{letter}/discard")).json()
-        assert ResolvedLetter.model_validate(answer).status == "discarded"
+        assert LetterOutcome.model_validate(answer).status == "discarded"
         assert (await client.get(letter)).json()["body"] == "[]"
         problem(await client.post(f"{letter}/discard"), 409, "conflict")
         problem(await client.post("/v1/dead-letters/none/discard"), 404, "not_found")

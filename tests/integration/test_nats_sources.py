@@ -67,9 +67,16 @@ def source(
 
 
 async def next_body(deliveries: AsyncIterator[NatsDelivery]) -> bytes:
-    delivery = await anext(deliveries)
+    async with asyncio.timeout(10):
+        delivery = await anext(deliveries)
     await delivery.ack()
     return delivery.body
+
+
+async def begin(consumer: NatsConsumer) -> None:
+    """Ask for the first message."""
+    async with asyncio.timeout(10), consuming(consumer) as deliveries:
+        await anext(deliveries)
 
 
 async def durables(stream: JetStreamContext, name: str = INBOX_STREAM) -> set[str]:
@@ -108,7 +115,7 @@ async def test_a_stream_that_is_missing_is_its_owners_to_make(
     connection: NatsConnection, stream: JetStreamContext
 ):
     with pytest.raises(UnavailableError, match="stream SHOP") as caught:
-        await anext(source(connection, "shop", stream="SHOP").deliveries(1))
+        await begin(source(connection, "shop", stream="SHOP"))
     assert "owner" in str(caught.value.hint)
     assert {str(info.config.name) for info in await stream.streams_info()} == {
         INBOX_STREAM,
@@ -191,7 +198,7 @@ async def test_whoever_still_asks_keeps_its_subjects(url: str, connection: NatsC
     await _asked(stream)
     claim = source(connection, "shop", "events.shop.>")
     with pytest.raises(UnavailableError, match=f"consumer {DURABLE} takes the same subjects"):
-        await anext(claim.deliveries(1))
+        await begin(claim)
     await stream.publish("events.shop.a", b"1")
     [message] = await waiting
     await message.nak()
@@ -211,7 +218,7 @@ async def test_a_consumer_that_is_not_ours_is_never_removed(
 ):
     await stream.add_consumer(INBOX_STREAM, name="theirs", durable_name="theirs")
     with pytest.raises(UnavailableError, match="consumer theirs takes the same subjects"):
-        await anext(NatsConsumer(connection).deliveries(1))
+        await begin(NatsConsumer(connection))
     assert await durables(stream) == {"theirs"}
 
 
@@ -234,7 +241,7 @@ async def test_the_inbox_stream_is_made_again_if_it_is_removed(
 ):
     await stream.delete_stream(INBOX_STREAM)
     with pytest.raises(UnavailableError):
-        await anext(NatsConsumer(connection).deliveries(1))
+        await begin(NatsConsumer(connection))
     async with consuming(NatsConsumer(connection)) as deliveries:
         await stream.publish("events.x", b"1")
         assert await next_body(deliveries) == b"1"

@@ -35,13 +35,13 @@ LISTS = frozenset(
 
 
 def header_fields(request: Request) -> dict[str, str]:
-    """The headers by name, bytes read as Latin-1; lists that came in pieces are joined.
+    """The headers by name; lists that came in pieces are joined.
 
     Raises:
         BadInputError: a header that is no list came twice.
     """
     pairs: list[tuple[bytes, bytes]] = request.scope["headers"]
-    fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    fields = {name.decode("latin-1"): _text(value) for name, value in pairs}
     if len(fields) < len(pairs):
         for raw, times in Counter(name for name, _ in pairs).items():
             if times == 1:
@@ -51,3 +51,11 @@ def header_fields(request: Request) -> dict[str, str]:
                 raise BadInputError(f"header `{name:.60}` is given {times} times")
             fields[name] = ", ".join(request.headers.getlist(name))
     return fields
+
+
+def _text(value: bytes) -> str:
+    """Raw UTF-8 as CloudEvents' SDK for Go sends it, or Latin-1 as the one for JavaScript does."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

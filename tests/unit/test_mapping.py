@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from activity_core.core.admission.mapping import derived_id, events_of
 from activity_core.core.admission.message_body import MOST_FIELDS, proof_headers
+from activity_core.core.admission.plain_path import found_at
 from activity_core.core.definition.event_source import EventMap
 from activity_core.core.definition.verification import Verification
 from activity_core.core.errors import (
     BadInputError,
+    ExpressionError,
     MalformedJsonError,
     MappingError,
     PayloadTooLargeError,
@@ -21,6 +23,8 @@ from activity_core.core.errors import (
 )
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.message import Message
+from activity_core.core.expression.condition import compile_expression
+from activity_core.core.ids import digest
 
 ORDER = {"event": "paid", "order": {"id": 7, "lines": [1, 2.5]}, "at": 1_795_251_600}
 FORM = "application/x-www-form-urlencoded"
@@ -34,7 +38,9 @@ def message(body: Any = ORDER, **headers: str) -> Message:
     return Message(raw, fields, place="message 4 on orders")
 
 
-def mapped(sent: Message, hidden: frozenset[str] = frozenset(), **keys: str) -> list[EventEnvelope]:
+def mapped(
+    sent: Message, hidden: frozenset[str] = frozenset(), /, **keys: str
+) -> list[EventEnvelope]:
     event_map = EventMap(**{"type": '"x"', **keys})
     return list(
         events_of(event_map, sent, source_id="shop", max_depth=20, max_events=100, hidden=hidden)
@@ -73,7 +79,7 @@ def test_what_a_map_leaves_out_has_a_default() -> None:
     sent = message()
     [event] = mapped(sent)
     assert event == EventEnvelope(
-        id=derived_id("shop", sent.body, 0),
+        id=derived_id("shop", digest(sent.body), 0),
         source="/sources/shop",
         type="x",
         datacontenttype="application/json",
@@ -270,6 +276,50 @@ def test_without_any_content_type_a_body_is_json() -> None:
         EventMap(type='"x"'), Message(b"[1]"), source_id="shop", max_depth=5, max_events=1
     )
     assert event.data == [1]
+
+
+def test_what_cannot_be_evaluated_can_be_handed_on() -> None:
+    [event] = mapped(message({"order": {"note": "a\x00b"}}), data="body.order")
+    assert event.data == {"note": "a\x00b"}
+    [event] = mapped(message([{"note": "a\x00b"}]), each="body")
+    assert event.data == {"note": "a\x00b"}
+
+
+_NESTED: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(-1e9, 1e9)
+    | st.text("ab"),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["a", "b", "_c1"]), inner, max_size=3)
+    ),
+)
+
+
+@given(
+    _NESTED,
+    st.lists(st.sampled_from(["a", "b", "_c1"]), max_size=3).map(lambda n: ".".join(["body", *n])),
+)
+def test_a_place_that_is_looked_up_is_what_cel_would_give(body: Any, text: str) -> None:
+    found = found_at(text, [{"body": body}])
+    program = compile_expression(text, variables=frozenset({"body"}))
+    if found is None:
+        with pytest.raises(ExpressionError):
+            program.evaluate({"body": body})
+    else:
+        assert repr(found[0]) == repr(_in_order(found[0], program.evaluate({"body": body})))
+
+
+def _in_order(like: Any, value: Any) -> Any:
+    """The same, with the keys of objects in the order of the other."""
+    if isinstance(value, dict):
+        assert value.keys() == like.keys()
+        return {key: _in_order(like[key], value[key]) for key in like}
+    if isinstance(value, list):
+        return [_in_order(one, item) for one, item in zip(like, value, strict=True)]
+    return value
 
 
 @given(st.binary(max_size=200), st.sampled_from(["application/json", FORM, "", "text/html"]))

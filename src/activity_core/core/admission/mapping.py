@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from activity_core.core.admission.message_body import body_of, visible_headers
+from activity_core.core.admission.plain_path import found_at
 from activity_core.core.definition.event_source import EventMap
 from activity_core.core.errors import (
     ExpressionError,
@@ -18,7 +19,7 @@ from activity_core.core.errors import (
 )
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.message import Message
-from activity_core.core.expression.condition import compile_expression, rfc3339
+from activity_core.core.expression.condition import rfc3339
 from activity_core.core.expression.rows import Rows, compile_column
 from activity_core.core.ids import digest
 from activity_core.core.jsontext import JsonValue
@@ -64,13 +65,14 @@ def events_of(
         }
         items = _items(event_map, values, max_events)
         columns = _columns(event_map, values, items)
+        body_digest = digest(message.body)
         return [
             _event(
                 {key: column[place] for key, column in columns.items()},
                 f"item {place}" if event_map.each else "",
                 {
                     "specversion": "1.0",
-                    "id": derived_id(source_id, message.body, place),
+                    "id": derived_id(source_id, body_digest, place),
                     "source": f"/sources/{source_id}",
                     "datacontenttype": "application/json",
                     "data": item,
@@ -83,9 +85,9 @@ def events_of(
         raise
 
 
-def derived_id(source_id: str, body: bytes, place: int) -> str:
+def derived_id(source_id: str, body_digest: bytes, place: int) -> str:
     """32 hex: the same bytes from the same source are the same event again."""
-    return digest("message", source_id, body, str(place)).hex()[:32]
+    return digest("message", source_id, body_digest, str(place)).hex()[:32]
 
 
 def _items(
@@ -93,10 +95,7 @@ def _items(
 ) -> list[JsonValue]:
     if event_map.each is None:
         return [values["body"]]
-    try:
-        items = compile_expression(event_map.each, variables=MESSAGE_VARIABLES).evaluate(values)
-    except ExpressionError as error:
-        raise _failed("each", error) from None
+    [items] = _results("each", event_map.each, [values], Rows(values, [None], [0]), None)
     if not isinstance(items, list):
         raise MappingError(f"map.each must be a list, is {_kind(items)}")
     if len(items) > max_events:
@@ -110,18 +109,34 @@ def _columns(
     event_map: EventMap, values: Mapping[str, JsonValue], items: list[JsonValue]
 ) -> dict[str, list[JsonValue]]:
     """The results of each key of the map that is given, item by item."""
-    rows = Rows(values, items, range(len(items)))
-    columns: dict[str, list[JsonValue]] = {}
-    for key in _KEYS:
-        if (text := getattr(event_map, key)) is None:
-            continue
-        try:
-            each = ITEM if event_map.each else None
-            column = compile_column(text, variables=MESSAGE_VARIABLES, each=each)
-            columns[key] = rows.evaluate(column)
-        except ExpressionError as error:
-            raise _failed(key, error) from None
-    return columns
+    if event_map.each is None:
+        each, seen, rows = None, [values], Rows(values, [None], [0])
+    else:
+        each, rows = ITEM, Rows(values, items, range(len(items)))
+        seen = [{**values, ITEM: item} for item in items]
+    return {
+        key: _results(key, text, seen, rows, each)
+        for key in _KEYS
+        if (text := getattr(event_map, key)) is not None
+    }
+
+
+def _results(
+    key: str,
+    text: str,
+    seen: Sequence[Mapping[str, JsonValue]],
+    rows: Rows,
+    each: str | None,
+) -> list[JsonValue]:
+    """What an expression makes of each item; `seen` and `rows` are the same values."""
+    if (found := found_at(text, seen)) is not None:
+        return found
+    try:
+        return rows.evaluate(compile_column(text, variables=MESSAGE_VARIABLES, each=each))
+    except ExpressionError as error:
+        raise MappingError(
+            f"map.{key}: {error.message}", subject=error.subject, hint=error.hint
+        ) from None
 
 
 def _event(
@@ -159,10 +174,6 @@ def _time(value: JsonValue) -> str:
         except OverflowError:
             raise MappingError("map.time is no number of seconds since 1970") from None
     raise MappingError(f"map.time must be a time or seconds since 1970, is {_kind(value)}")
-
-
-def _failed(key: str, error: ExpressionError) -> MappingError:
-    return MappingError(f"map.{key}: {error.message}", subject=error.subject, hint=error.hint)
 
 
 def _kind(value: JsonValue) -> str:

@@ -209,7 +209,7 @@ def test_dead_letters_and_outbox(shell: Shell) -> None:
     assert "event_invalid" in shell.run("dead-letters", "list").stdout
     assert len(shell.json("dead-letters", "list", "--via", "nats")["items"]) == 2
     assert "no event" in shell.run("dead-letters", "show", "bad").stdout
-    assert shell.run("dead-letters", "replay", "good").stdout == "replayed: /s 1\n"
+    assert shell.run("dead-letters", "replay", "good").stdout == "replayed: good /s 1\n"
     assert shell.run("dead-letters", "replay", "bad", ok=False).exit_code == 1
     assert shell.run("dead-letters", "discard", "bad").stdout == "discarded: bad\n"
     assert shell.json("outbox", "stuck") == {"items": [], "next": None}

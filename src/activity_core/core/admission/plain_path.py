@@ -7,7 +7,6 @@ better.
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import reduce
 from typing import Any
 
 from activity_core.core.jsontext import JsonValue
@@ -21,10 +20,12 @@ def found_at(text: str, all_values: Iterable[Mapping[str, JsonValue]]) -> list[J
         return None
     names = text.split(".")
     try:
-        return [reduce(_inside, names, values) for values in all_values]
+        return [_at(names, values) for values in all_values]
     except (LookupError, TypeError):
         return None
 
 
-def _inside(value: Any, name: str) -> Any:
-    return value[name]
+def _at(names: Iterable[str], found: Any) -> Any:
+    for name in names:
+        found = found[name]
+    return found

@@ -46,9 +46,10 @@ class RabbitmqServer:
         """`amqp://user:password@127.0.0.1:port/`."""
         return self._url("amqp", user, password)
 
-    def tls_url(self, host: str = "localhost") -> str:
+    @property
+    def tls_url(self) -> str:
         """The same on the encrypted port."""
-        return self._url("amqps", "guest", "guest", host=host)
+        return self._url("amqps", "guest", "guest")
 
     async def start(self) -> None:
         """Return once it takes messages; raises UnavailableError with its last words."""
@@ -131,9 +132,9 @@ class RabbitmqServer:
             lines += [f"ssl_options.{name} = {value}" for name, value in self._tls.items()]
         (self._home / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
 
-    def _url(self, scheme: str, user: str, password: str, *, host: str = LOOPBACK) -> str:
+    def _url(self, scheme: str, user: str, password: str) -> str:
         port = self._ports[scheme]
-        return f"{scheme}://{quote(user)}:{quote(password, safe='')}@{host}:{port}/"
+        return f"{scheme}://{quote(user)}:{quote(password, safe='')}@{LOOPBACK}:{port}/"
 
     async def _answers(self) -> bool:
         """Whether it answers the words by which every client begins."""

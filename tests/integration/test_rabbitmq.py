@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +17,7 @@ from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
 from pamqp.common import FieldTable
 from structlog.testing import capture_logs
+from tests.brokers.nats import certified
 from tests.brokers.rabbitmq import RabbitmqServer, rabbitmq_server
 
 from activity_core.adapters.rabbitmq.connection import ANSWER_WITHIN, PAUSE, RabbitmqConnection
@@ -361,3 +363,35 @@ async def test_a_server_that_hangs_is_away(tmp_path: Path):
         finally:
             os.kill(server.process.pid, signal.SIGCONT)
         await again(lambda: publisher.publish("e2", TYPE, b"{}", key="k"))
+
+
+async def test_tls_proves_both_sides(tmp_path: Path):
+    files = certified(tmp_path)
+    options = {
+        "cacertfile": str(files.authority),
+        "certfile": str(files.certificate),
+        "keyfile": str(files.key),
+        "verify": "verify_peer",
+        "fail_if_no_peer_cert": "true",
+    }
+    async with rabbitmq_server(tmp_path / "server", tls=options) as server:
+        ours = RabbitmqSettings(
+            server.tls_url,
+            tls_ca=str(files.authority),
+            tls_cert=str(files.certificate),
+            tls_key=str(files.key),
+        )
+        connection = RabbitmqConnection(ours)
+        await RabbitmqPublisher(connection).publish("e1", TYPE, b"{}", key="k")
+        await connection.forget()
+        for settings in (replace(ours, tls_ca=None), replace(ours, tls_cert=None, tls_key=None)):
+            with pytest.raises(UnavailableError):
+                await RabbitmqConnection(settings).check()
+
+
+def test_files_for_tls_are_used_or_refused(tmp_path: Path):
+    files = certified(tmp_path)
+    with pytest.raises(ConfigurationError, match="amqp:// does not encrypt"):
+        RabbitmqConnection(RabbitmqSettings("amqp://host", tls_ca=str(files.authority)))
+    with pytest.raises(ConfigurationError, match=r"missing\.pem"):
+        RabbitmqConnection(RabbitmqSettings("amqps://host", tls_ca=str(tmp_path / "missing.pem")))

@@ -17,14 +17,14 @@ class RabbitmqSettings:
 
     Attributes:
         url: `amqps://user:password@host/vhost`, or `amqp://` without encryption.
-        authority: whoever signed the server's certificate; the system's authorities if None.
-        certificate: ours, for servers that ask for one; `key` is its private key.
+        tls_ca: whoever signed the server's certificate; the system's authorities if None.
+        tls_cert: ours, for servers that ask for one; `tls_key` is its private key.
     """
 
     url: str = field(repr=False)
-    authority: str | None = None
-    certificate: str | None = None
-    key: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
 
 
 def address(settings: RabbitmqSettings) -> URL:
@@ -44,7 +44,7 @@ def address(settings: RabbitmqSettings) -> URL:
             subject="RabbitMQ",
             hint="write special characters of the password as %XX",
         )
-    if url.scheme == "amqp" and (settings.authority or settings.certificate):
+    if url.scheme == "amqp" and (settings.tls_ca or settings.tls_cert):
         raise ConfigurationError(
             "there are files for TLS, but amqp:// does not encrypt",
             subject="RabbitMQ",
@@ -60,11 +60,11 @@ def tls(settings: RabbitmqSettings) -> ssl.SSLContext:
         ConfigurationError: a file cannot be read.
     """
     try:
-        context = ssl.create_default_context(cafile=settings.authority)
-        if settings.certificate:
-            context.load_cert_chain(settings.certificate, settings.key)
+        context = ssl.create_default_context(cafile=settings.tls_ca)
+        if settings.tls_cert:
+            context.load_cert_chain(settings.tls_cert, settings.tls_key)
     except OSError as error:
-        files = [settings.authority, settings.certificate, settings.key]
+        files = [settings.tls_ca, settings.tls_cert, settings.tls_key]
         raise ConfigurationError(
             f"a file for TLS cannot be used ({', '.join(filter(None, files))}): {error}",
             subject="RabbitMQ",

@@ -20,7 +20,12 @@ from structlog.testing import capture_logs
 from tests.brokers.nats import certified
 from tests.brokers.rabbitmq import RabbitmqServer, rabbitmq_server
 
-from activity_core.adapters.rabbitmq.connection import ANSWER_WITHIN, PAUSE, RabbitmqConnection
+from activity_core.adapters.rabbitmq.connection import (
+    ANSWER_WITHIN,
+    PAUSE,
+    RabbitmqConnection,
+    unavailable_if_failing,
+)
 from activity_core.adapters.rabbitmq.consumer import (
     WINDOW,
     RabbitmqConsumer,
@@ -363,6 +368,22 @@ async def test_a_server_that_hangs_is_away(tmp_path: Path):
         finally:
             os.kill(server.process.pid, signal.SIGCONT)
         await again(lambda: publisher.publish("e2", TYPE, b"{}", key="k"))
+
+
+async def test_only_our_own_cancellation_is_one():
+    """The library cancels whoever waits on a link that it gives up."""
+    with pytest.raises(UnavailableError, match="the link is gone"), unavailable_if_failing():
+        raise asyncio.CancelledError
+
+    async def wait() -> None:
+        with unavailable_if_failing():
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
 
 
 async def test_tls_proves_both_sides(tmp_path: Path):

@@ -15,6 +15,7 @@ from tests.api import Api, api_at
 from tests.e2e.plugins import install_plugins
 from tests.outside import Outside, outside_world
 from tests.program import Finished, Program, environment, run
+from tests.unit.proofs import SECRET
 
 from activity_core.embedded.ports import choose_ports
 
@@ -81,6 +82,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> A
         TMPDIR=str(home),
         ACTIVITY_CORE_CONFIG=json.dumps({"outside": outside.url}),
         OUTSIDE_TOKEN="a-secret-of-the-outside",
+        WEBHOOK_SECRET=SECRET,
     )
     port = free_port()
     arguments = ("dev", "--data-dir", str(home / "data"), "--port", str(port))

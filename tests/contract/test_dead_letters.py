@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.contract.stores import AT, SECOND, Stores
@@ -23,9 +24,12 @@ LETTER = DeadLetter(
     message="source is missing",
     headers={"content-type": "application/json", "x": "ü"},
     body=b"\x00\xff{",
+    sent_at=AT - timedelta(hours=1),
     buried_at=AT,
 )
-OF_A_RUN = replace(LETTER, dead_letter_id="run", via="starter", source_id="", run_id="run-1")
+OF_A_RUN = replace(
+    LETTER, dead_letter_id="run", via="starter", source_id="", run_id="run-1", sent_at=None
+)
 DISCARDED, REPLAYED = DeadLetterStatus.DISCARDED, DeadLetterStatus.REPLAYED
 
 

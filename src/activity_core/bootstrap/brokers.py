@@ -36,6 +36,7 @@ class Brokers:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._links: list[RabbitmqConnection] = []
 
     @cached_property
     def nats(self) -> NatsConnection:
@@ -79,18 +80,7 @@ class Brokers:
         Raises:
             ConfigurationError: no setting says where it is, or the secret is missing.
         """
-        settings = self._settings
-        url = required(
-            settings.rabbitmq_url, "ACTIVITY_CORE_RABBITMQ_URL", "env:A_VARIABLE_WITH_AMQP_URL"
-        )
-        return RabbitmqConnection(
-            RabbitmqSettings(
-                url=resolve_secret(url),
-                authority=settings.rabbitmq_tls_ca,
-                certificate=settings.rabbitmq_tls_cert,
-                key=settings.rabbitmq_tls_key,
-            )
-        )
+        return RabbitmqConnection(_rabbitmq(self._settings))
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -130,7 +120,10 @@ class Brokers:
             case "kafka":
                 return KafkaPublisher(self.kafka)
             case "rabbitmq":
-                return RabbitmqPublisher(self.rabbitmq)
+                # A link of its own: a server short of memory reads no more from who publishes,
+                # and acknowledgements on the same link would wait too.
+                self._links.append(link := RabbitmqConnection(_rabbitmq(self._settings)))
+                return RabbitmqPublisher(link)
             case "nats":
                 return NatsPublisher(self.nats)
 
@@ -142,6 +135,8 @@ class Brokers:
         for name in ("nats", "kafka", "rabbitmq"):
             if name in made:
                 await made[name].forget()
+        for link in self._links:
+            await link.forget()
 
 
 def _sasl(settings: Settings) -> Sasl | None:
@@ -158,3 +153,15 @@ def _kafka_tls(settings: Settings) -> Tls | None:
     if not settings.kafka_tls:
         return None
     return Tls(settings.kafka_tls_ca, settings.kafka_tls_cert, settings.kafka_tls_key)
+
+
+def _rabbitmq(settings: Settings) -> RabbitmqSettings:
+    url = required(
+        settings.rabbitmq_url, "ACTIVITY_CORE_RABBITMQ_URL", "env:A_VARIABLE_WITH_AMQP_URL"
+    )
+    return RabbitmqSettings(
+        url=resolve_secret(url),
+        tls_ca=settings.rabbitmq_tls_ca,
+        tls_cert=settings.rabbitmq_tls_cert,
+        tls_key=settings.rabbitmq_tls_key,
+    )

@@ -32,6 +32,7 @@ class DeadLetter:
         subject: where it was sent to: a subject, topic or routing key.
         code: the stable code of the error.
         run_id: of a run that could not be started; empty for all others.
+        sent_at: when the broker got it; signed times are judged by it. None for all others.
     """
 
     dead_letter_id: str
@@ -44,6 +45,7 @@ class DeadLetter:
     buried_at: datetime
     source_id: str = ""
     run_id: str = ""
+    sent_at: datetime | None = None
     status: DeadLetterStatus = DeadLetterStatus.OPEN
     resolved_by: str = ""
     resolved_at: datetime | None = None

@@ -52,6 +52,7 @@ class Burial:
                 message=str(error),
                 headers=delivery.headers,
                 body=delivery.body,
+                sent_at=delivery.published_at,
                 buried_at=self._clock.now(),
             )
         )

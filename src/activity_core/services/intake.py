@@ -140,7 +140,7 @@ class Intake:
         while (wait := self._gate.wait_for(self._source, len(events))) > timedelta():
             await self._sleep(wait.total_seconds())
         try:
-            answers = iter(await self._ingest.accept(events, self._protocol))
+            answers = iter(await self._ingest.accept(events, self._protocol) if events else ())
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - find the one that it is about

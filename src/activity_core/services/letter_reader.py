@@ -1,7 +1,7 @@
 """The letter reader: a dead letter becomes events again, judged by what is in force now.
 
 In: a dead letter, of a broker or of the router. Out: envelopes as they may be stored, or the error
-that says why there are none. Signed times are judged by when it was buried.
+that says why there are none. Signed times are judged by when its broker got it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,7 +47,8 @@ class LetterReader:
             place=f"dead letter {letter.dead_letter_id}",
             default_id=f"{letter.via}:{letter.dead_letter_id}",
         )
-        events = await self._reader.read(source, message, letter.via, letter.buried_at)
+        came_at = letter.sent_at or letter.buried_at
+        events = await self._reader.read(source, message, letter.via, came_at)
         return [self._gate.admitted(event, source) for event in events]
 
     async def _source(self, letter: DeadLetter) -> EventSource | None:

@@ -3,9 +3,11 @@
 alter table dead_letters
     add column source_id text not null default '',
     add column run_id text not null default '',
+    add column sent_at timestamptz,
     add constraint dead_letters_of_the_starter_name_a_run check ((via = 'starter') = (run_id <> ''));
 comment on column dead_letters.source_id is 'The event source that it came by; empty: by none.';
 comment on column dead_letters.run_id is 'The run that could not be started; empty for all that is no run.';
+comment on column dead_letters.sent_at is 'When its broker got it; null for all that no broker brought.';
 comment on constraint dead_letters_of_the_starter_name_a_run on dead_letters is 'The starter buries runs, everybody else buries messages.';
 
 drop index dead_letters_open;

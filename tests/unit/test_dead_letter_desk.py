@@ -1,7 +1,9 @@
 """The desk of dead letters: replayed like any other event, or discarded; each once."""
 
+import hmac
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from activity_core.core.errors import (
     ForbiddenError,
     NotFoundError,
     UnavailableError,
+    UnverifiedError,
 )
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.dead_letters import DeadLetter, DeadLetterStatus, LetterFilter
@@ -37,7 +40,9 @@ class Scene:
             system.dead_letters,
             LetterReader(
                 MessageReader(
-                    Verifier(MemorySecrets(), MemoryKeySets()), max_depth=64, max_events=10
+                    Verifier(MemorySecrets({"env:S": "sesame"}), MemoryKeySets()),
+                    max_depth=64,
+                    max_events=10,
                 ),
                 Gate(system.registry_store, system.clock, unlisted=True),
                 max_depth=64,
@@ -201,3 +206,31 @@ async def test_an_outage_ends_a_group(scene: Scene):
     with pytest.raises(UnavailableError):
         await scene.desk.replay_group(LetterFilter(), "ann", limit=2, dry_run=False)
     assert (await scene.status())[0] is DeadLetterStatus.OPEN
+
+
+SIGNED = """
+kind: source
+id: shop
+kafka:
+  topics: [shop]
+  verify:
+    hmac: {secrets: ["env:S"], header: x-sig, timestamp: x-at, signed: "{timestamp}.{body}"}
+"""
+
+
+async def test_a_signature_that_was_good_when_the_broker_got_it_still_is(scene: Scene):
+    await scene.apply(SIGNED)
+    stamp = str(int(START.timestamp()))
+    signature = hmac.digest(b"sesame", f"{stamp}.".encode() + LETTER.body, "sha256").hex()
+    scene.system.clock.advance(timedelta(days=1))
+    signed = {
+        "via": "kafka",
+        "source_id": "shop",
+        "headers": {"X-At": stamp, "X-Sig": signature},
+        "buried_at": scene.system.clock.now(),
+    }
+    await scene.bury("l-2", **signed, sent_at=START)
+    await scene.desk.replay("l-2", "ann")
+    await scene.bury("l-3", **signed, sent_at=scene.system.clock.now())
+    with pytest.raises(UnverifiedError):
+        await scene.desk.replay("l-3", "ann")

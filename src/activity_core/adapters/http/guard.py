@@ -16,6 +16,9 @@ from activity_core.core.errors import BadInputError
 
 Address = IPv4Address | IPv6Address
 
+_NAT64 = ip_network("64:ff9b::/96")
+_IPV6_INTERNET = ip_network("2000::/3")
+
 
 class ForbiddenTargetError(BadInputError):
     """An address that outgoing requests may not reach."""
@@ -44,13 +47,27 @@ class AllowList:
 
     def permits(self, host: str, address: Address) -> bool:
         """Public, or allowed by name or network."""
-        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-        real = mapped or address
+        ends = _end(address)
         return (
-            (real.is_global and not real.is_multicast)
+            _is_public(ends)
             or host in self.hosts
-            or any(real in network for network in self.networks)
+            or any(one in network for one in (address, ends) for network in self.networks)
         )
+
+
+def _end(address: Address) -> Address:
+    """Where packets end up: some IPv6 addresses only wrap an IPv4 one."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _is_public(address: Address) -> bool:
+    # Beyond 2000::/3 Python calls much global that is only unassigned, or leads into a site.
+    reachable = isinstance(address, IPv4Address) or address in _IPV6_INTERNET
+    return reachable and address.is_global and not address.is_multicast
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):

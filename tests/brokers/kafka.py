@@ -6,6 +6,7 @@ started again on the same data; `run` runs the commands that come with Kafka.
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -112,10 +113,14 @@ class KafkaServer:
         assert process.returncode == 0, output.decode(errors="replace")
         return output.decode(errors="replace")
 
+    def command(self, tool: str) -> str:
+        """The same as words of a shell."""
+        return shlex.join(self._java(tool, [], heap="128m"))
+
     async def console_producer(self, topic: str, lines: Sequence[str], *options: str) -> None:
         """Send each line with Kafka's own producer: `name:value,name:value<TAB>key<TAB>body`."""
         parsing = ("parse.key=true", "parse.headers=true")
-        reading = [word for line in parsing for word in ("--reader-property", line)]
+        reading = [word for line in parsing for word in ("--property", line)]
         await self.run(
             "org.apache.kafka.tools.ConsoleProducer",
             ["--bootstrap-server", self.address, "--topic", topic, *reading, *options],
@@ -163,7 +168,9 @@ class KafkaServer:
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",
-            "controlled.shutdown.enable": "false",
+            # Until a killed server that starts again is believed to be the new one.
+            "broker.session.timeout.ms": "1000",
+            "broker.heartbeat.interval.ms": "200",
             **(self.security.properties() if self.security else {}),
         }
 

@@ -2,6 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from activity_core.embedded.ports import LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -10,7 +19,7 @@ class Security:
 
     Attributes:
         users: passwords by name.
-        certificate, key: PEM, for TLS; in one line each, as Kafka's properties want them.
+        certificate, key: PEM, for TLS.
     """
 
     users: Mapping[str, str]
@@ -37,8 +46,8 @@ class Security:
             # Whoever comes by the open listener: the server itself, and the tests as its owner.
             "super.users": "User:ANONYMOUS",
             "ssl.keystore.type": "PEM",
-            "ssl.keystore.certificate.chain": self.certificate,
-            "ssl.keystore.key": self.key,
+            "ssl.keystore.certificate.chain": _in_one_line(self.certificate),
+            "ssl.keystore.key": _in_one_line(self.key),
         }
 
     def scram(self) -> list[str]:
@@ -47,3 +56,32 @@ class Security:
             for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
             for name, word in self.users.items()
         ]
+
+
+def self_signed() -> tuple[str, str]:
+    """A certificate for loopback that vouches for itself, and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")])
+    now = datetime.now(UTC)  # noqa: TID251 - a certificate is valid by the real clock
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+def _in_one_line(pem: str) -> str:
+    return pem.strip().replace("\n", "\\n")

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.protocol.metadata import MetadataRequest_v5
 from tests.brokers.kafka_topics import committed, drop_topic, make_topic, send
 
-from activity_core.adapters.kafka import consumer as consumer_module
+from activity_core.adapters.kafka import member as member_module
 from activity_core.adapters.kafka.connection import KafkaConnection
 from activity_core.adapters.kafka.consumer import KafkaConsumer
 from activity_core.adapters.kafka.delivery import KafkaDelivery
@@ -118,7 +118,7 @@ async def test_a_retry_holds_the_watermark_but_not_what_is_behind_it(
 async def test_no_more_than_so_many_are_unsettled(
     kafka_address: str, topic: str, shop: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(consumer_module, "MOST_UNSETTLED", 2)
+    monkeypatch.setattr(member_module, "MOST_UNSETTLED", 2)
     await send(kafka_address, topic, b"0", b"1", b"2", b"3")
     async with aclosing(shop.deliveries(10)) as batches:  # type: ignore[type-var]
         held = [*await anext(batches)]

@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 from tests.brokers.kafka_topics import committed, make_topic, sender
 
-from activity_core.adapters.kafka import consumer as consumer_module
+from activity_core.adapters.kafka import member as member_module
 from activity_core.adapters.kafka.connection import KafkaConnection
 from activity_core.adapters.kafka.consumer import KafkaConsumer
 from activity_core.adapters.kafka.settings import KafkaSettings
@@ -22,15 +22,15 @@ _numbers = count(1)
 
 MEMBER = """
 import asyncio, sys
-from activity_core.adapters.kafka import consumer
+from activity_core.adapters.kafka import consumer, member
 from activity_core.adapters.kafka.connection import KafkaConnection
 from activity_core.adapters.kafka.settings import KafkaSettings
 
 async def main(address, group, topic, most):
     connection = KafkaConnection(KafkaSettings(address))
-    member = consumer.KafkaConsumer(connection, group=group, topics=[topic])
+    shop = consumer.KafkaConsumer(connection, group=group, topics=[topic])
     count = 0
-    async for deliveries in member.deliveries(5):
+    async for deliveries in shop.deliveries(5):
         for delivery in deliveries:
             count += 1
             if count == int(most):
@@ -41,7 +41,7 @@ async def main(address, group, topic, most):
                 print(partition, offset, flush=True)
                 await delivery.ack()
 
-consumer.SESSION, consumer.LOOK_EVERY = 2.0, 0.01
+member.SESSION, member.LOOK_EVERY = 2.0, 0.01
 asyncio.run(main(*sys.argv[1:]))
 """
 """Settles most of what it gets, and gets stuck."""
@@ -102,7 +102,7 @@ class Shop:
 
 @pytest.fixture
 async def shop(kafka_address: str, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setattr(consumer_module, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(member_module, "LOOK_EVERY", 0.05)
     shop = Shop(kafka_address, f"crowd-{next(_numbers)}")
     await shop.fill()
     return shop

@@ -99,6 +99,8 @@ def unavailable(error: BaseException) -> UnavailableError:
     text = str(error) or type(error).__name__
     hint = "it is tried again by itself"
     match error:
+        case TimeoutError():
+            text = "it does not answer in time"
         case (
             AuthenticationFailedError()
             | SaslAuthenticationFailed()

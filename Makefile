@@ -71,7 +71,9 @@ schemas: setup
 	@$(BIN)/activity-core schema definition > docs/reference/activity-definition.schema.json
 	@$(BIN)/activity-core schema connection > docs/reference/connection.schema.json
 	@$(BIN)/activity-core schema calendar > docs/reference/calendar.schema.json
+	@$(BIN)/activity-core schema source > docs/reference/event-source.schema.json
+	@$(BIN)/activity-core schema event_type > docs/reference/event-type.schema.json
 	@$(BIN)/activity-core schema event > docs/reference/event-envelope.schema.json
 
 clean:
-	@rm -rf .venv .brokers .activity-core .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .brokers .senders .activity-core .mypy_cache .ruff_cache .pytest_cache .hypothesis

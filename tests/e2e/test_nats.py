@@ -150,6 +150,7 @@ async def test_a_dead_letter_is_replayed_once_it_can_be_processed(
     await sql.execute(f"delete from event_keys where event_key = {key}".encode())
     await sql.execute("delete from events where event_id = 'n-replay'")
     done = await stack.cli("dead-letters", "replay", letter["dead_letter_id"])
-    assert (done.code, done.out) == (0, "replayed: /tests n-replay\n")
+    assert done.code == 0
+    assert done.out.endswith("/tests n-replay\n")
     event = await stack.api.get("/v1/events/n-replay", source="/tests")
     assert event["via"] == "replay"

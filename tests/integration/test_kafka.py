@@ -20,7 +20,7 @@ from activity_core.adapters.kafka.settings import KafkaSettings
 from activity_core.adapters.kafka.topics import TopicsRequest
 from activity_core.core.errors import UnavailableError
 
-GROUP = "activity-core-shop"
+GROUP = "activity-core-main-shop"
 _numbers = count(1)
 
 

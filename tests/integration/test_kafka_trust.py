@@ -76,7 +76,7 @@ async def first(connection: KafkaConnection, *, group: str, topic: str) -> bytes
 
 async def test_what_the_acls_allow_works(mine: KafkaConnection):
     await mine.check()
-    assert await first(mine, group="activity-core-shop", topic="shop.orders") == b"there"
+    assert await first(mine, group="activity-core-main-shop", topic="shop.orders") == b"there"
     publisher = KafkaPublisher(mine)
     await publisher.publish("e1", "a.b", b"{}", key="k")
     await publisher.close()
@@ -84,12 +84,12 @@ async def test_what_the_acls_allow_works(mine: KafkaConnection):
 
 async def test_another_topic_may_not_be_read(mine: KafkaConnection):
     with pytest.raises(UnavailableError, match=r"Kafka topic payroll: .* does not let us see it"):
-        await first(mine, group="activity-core-shop", topic="payroll")
+        await first(mine, group="activity-core-main-shop", topic="payroll")
 
 
 async def test_our_events_may_not_be_read_back(mine: KafkaConnection):
     with pytest.raises(UnavailableError, match=rf"(?s)may not .*{EVENTS_TOPIC}"):
-        await first(mine, group="activity-core-shop", topic=EVENTS_TOPIC)
+        await first(mine, group="activity-core-main-shop", topic=EVENTS_TOPIC)
 
 
 async def test_another_group_may_not_be_joined(mine: KafkaConnection):

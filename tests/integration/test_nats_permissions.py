@@ -12,10 +12,10 @@ from tests.brokers.nats import Files, NatsServer, certified, nats_server
 
 from activity_core.adapters.nats.connection import NatsConnection
 from activity_core.adapters.nats.consumer import NatsConsumer
-from activity_core.adapters.nats.durable import durable_of
 from activity_core.adapters.nats.publisher import NatsPublisher
 from activity_core.adapters.nats.settings import NatsSettings, access_of
 from activity_core.adapters.nats.streams import EVENTS_STREAM, INBOX_STREAM
+from activity_core.core import ids
 from activity_core.core.definition.event_source import NatsWay
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import UnavailableError
@@ -111,7 +111,10 @@ def shop_consumer(connection: NatsConnection) -> NatsConsumer:
     way = source.nats_
     assert isinstance(way, NatsWay)
     return NatsConsumer(
-        connection, durable=durable_of(source.id), stream=way.stream, subjects=way.subjects
+        connection,
+        durable=ids.consumer_name("main", source.id),
+        stream=way.stream,
+        subjects=way.subjects,
     )
 
 
@@ -159,7 +162,7 @@ async def test_who_may_publish_what(
             f"$JS.API.STREAM.PURGE.{INBOX_STREAM}",
             f"$JS.API.STREAM.MSG.GET.{INBOX_STREAM}",
             f"$JS.API.CONSUMER.CREATE.{INBOX_STREAM}",
-            f"$JS.API.CONSUMER.DELETE.{INBOX_STREAM}.activity-core-shop",
+            f"$JS.API.CONSUMER.DELETE.{INBOX_STREAM}.activity-core-main-shop",
             f"$JS.API.CONSUMER.MSG.NEXT.{INBOX_STREAM}.activity-core",
         ]
         for subject in others:

@@ -10,15 +10,16 @@ from nats.js.api import RetentionPolicy
 
 from activity_core.adapters.nats.connection import NatsConnection
 from activity_core.adapters.nats.consumer import NatsConsumer, NatsDelivery
-from activity_core.adapters.nats.durable import DURABLE, durable_of
+from activity_core.adapters.nats.durable import DURABLE
 from activity_core.adapters.nats.settings import NatsSettings
 from activity_core.adapters.nats.streams import EVENTS_STREAM, INBOX_STREAM
+from activity_core.core import ids
 from activity_core.core.errors import UnavailableError
 from activity_core.embedded.directory import locked
 from activity_core.embedded.nats import EmbeddedNats
 from activity_core.embedded.ports import choose_ports
 
-NAME = durable_of("shop")
+NAME = ids.consumer_name("main", "shop")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,9 @@ async def consuming(consumer: NatsConsumer) -> AsyncIterator[AsyncIterator[NatsD
 def source(
     connection: NatsConnection, name: str, *subjects: str, stream: str = INBOX_STREAM
 ) -> NatsConsumer:
-    return NatsConsumer(connection, durable=durable_of(name), stream=stream, subjects=subjects)
+    return NatsConsumer(
+        connection, durable=ids.consumer_name("main", name), stream=stream, subjects=subjects
+    )
 
 
 async def next_body(deliveries: AsyncIterator[NatsDelivery]) -> bytes:
@@ -92,7 +95,9 @@ async def test_a_stream_of_somebody_elses(
     async with consuming(consumer) as deliveries:
         if retention is RetentionPolicy.INTEREST:  # keeps only what a consumer was there for
             await stream.add_consumer(
-                "SHOP", durable_name=durable_of("shop"), name=durable_of("shop")
+                "SHOP",
+                durable_name=ids.consumer_name("main", "shop"),
+                name=ids.consumer_name("main", "shop"),
             )
         await stream.publish("shop.paid", b"1")
         assert await next_body(deliveries) == b"1"
@@ -182,7 +187,7 @@ async def test_sources_share_the_inbox_where_they_do_not_overlap(
     async with consuming(shop) as from_shop, consuming(till) as from_till:
         assert await next_body(from_till) == b"till"
         assert await next_body(from_shop) == b"shop"
-    assert await durables(stream) == {NAME, durable_of("till")}
+    assert await durables(stream) == {NAME, ids.consumer_name("main", "till")}
     async with consuming(NatsConsumer(connection)) as deliveries:
         await stream.publish("events.shop.a", b"all")
         assert await next_body(deliveries) == b"all"

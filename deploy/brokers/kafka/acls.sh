@@ -24,5 +24,5 @@ allow --operation Write --topic activity-core.events
 # Events in: read these topics as members of this group, and nothing else. Read includes Describe.
 for topic in ${TOPICS:-}; do
   allow --operation Read --topic "$topic"
-  allow --operation Read --group "activity-core-${SOURCE:?the id of the source}"
+  allow --operation Read --group "activity-core-${DEPLOYMENT:-main}-${SOURCE:?the id of the source}"
 done

@@ -13,7 +13,6 @@ from activity_core.adapters.kafka.publisher import KafkaPublisher
 from activity_core.adapters.kafka.settings import KafkaSettings, Sasl, Tls
 from activity_core.adapters.nats.connection import NatsConnection
 from activity_core.adapters.nats.consumer import NatsConsumer
-from activity_core.adapters.nats.durable import durable_of
 from activity_core.adapters.nats.publisher import NatsPublisher
 from activity_core.adapters.nats.settings import NatsSettings
 from activity_core.adapters.rabbitmq.connection import RabbitmqConnection
@@ -22,6 +21,7 @@ from activity_core.adapters.rabbitmq.publisher import RabbitmqPublisher
 from activity_core.adapters.rabbitmq.settings import RabbitmqSettings
 from activity_core.adapters.secrets import resolve_secret
 from activity_core.bootstrap.required import required
+from activity_core.core import ids
 from activity_core.core.definition.event_source import EventSource
 from activity_core.ports.broker import Consumer, Publisher
 from activity_core.ports.clock import Clock
@@ -99,16 +99,16 @@ class Brokers:
         """What a source sends; None: the inbox stream of NATS."""
         if source is None:
             return NatsConsumer(self.nats)
+        name = ids.consumer_name(self._settings.deployment, source.id)
         if kafka := source.kafka_:
-            group = f"activity-core-{self._settings.deployment}-{source.id}"
-            return KafkaConsumer(self.kafka, group=group, topics=kafka.topics)
+            return KafkaConsumer(self.kafka, group=name, topics=kafka.topics)
         if rabbitmq := source.rabbitmq_:
             return RabbitmqConsumer(self.rabbitmq, self._clock, queue=rabbitmq.queue)
         nats = source.nats_
         assert nats is not None  # noqa: S101 - `Intakes` asks for sources of brokers only
         return NatsConsumer(
             self.nats,
-            durable=durable_of(source.id),
+            durable=name,
             stream=nats.stream,
             subjects=nats.subjects,
         )

@@ -125,6 +125,14 @@ def attempt_of_workflow(workflow: str) -> int:
     return int(retry.group()[2:]) + 1 if retry else 1
 
 
+def consumer_name(deployment: str, source: str) -> str:
+    """What brokers call us as the consumer of a source: durable consumers, groups.
+
+    With the deployment, so that two installations on one broker both get everything.
+    """
+    return f"activity-core-{deployment}-{source}"
+
+
 def batch_workflow_id(execution: str) -> str:
     """The workflow that carries out several runs at once."""
     return f"activity-batch-{execution}"

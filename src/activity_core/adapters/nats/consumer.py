@@ -82,7 +82,7 @@ class NatsConsumer:
 
     Args:
         connection: the link; shared, and dropped by whoever notices that it broke.
-        durable: its name; `durable_of(source_id)` for a source.
+        durable: its name; `ids.consumer_name` for a source.
         stream: which must exist, unless it is the inbox stream.
         subjects: only these of the stream's.
     """

@@ -27,11 +27,6 @@ OVERLAPS = (10_099, 10_100)
 """Codes of the server: another consumer of the work queue takes everything, or these subjects."""
 
 
-def durable_of(source_id: str) -> str:
-    """The durable consumer of a source."""
-    return f"{DURABLE}-{source_id}"
-
-
 async def bind(
     stream: JetStreamContext, info: StreamInfo, durable: str, subjects: Sequence[str]
 ) -> None:

@@ -10,11 +10,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from activity_core.api.openapi_direct import direct_operations
+from activity_core.api.route import problems
 from activity_core.api.shapes.base import IssueItem, Problem
 from activity_core.api.shapes.events import Accepted, AcceptedBatch, SlackChallenge
 from activity_core.core.event.envelope import envelope_json_schema
 
 _REF = "#/components/schemas/{model}"
+_ANY = problems(_400="Bad parameters, or a body that cannot be read.")
+_OURS = problems(_503="A part that is needed cannot be reached now; ask again.")
+_WITH_BODY = problems(_413="Too many bytes.", _415="Not a content type that is read.")
+_WITH_KEYS = problems(_401="No valid API key.")
 
 
 def install_openapi(app: FastAPI, *, with_keys: bool) -> None:
@@ -52,6 +57,21 @@ def _complete(document: dict[str, Any], *, with_keys: bool) -> None:
                 del operation["responses"]["422"]  # ours are 400, and problems
     for (path, method), operation in direct_operations().items():
         document["paths"].setdefault(path, {})[method] = operation
+    for name, path in document["paths"].items():
+        for operation in path.values():
+            _add_what_all_answer(operation, ours=name.startswith("/v1/"), with_keys=with_keys)
     if with_keys:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"key": []}]
+
+
+def _add_what_all_answer(operation: dict[str, Any], *, ours: bool, with_keys: bool) -> None:
+    more = dict(_ANY)
+    if ours:
+        more |= _OURS
+        if with_keys and "security" not in operation:
+            more |= _WITH_KEYS
+    if "requestBody" in operation:
+        more |= _WITH_BODY
+    for status, answer in more.items():
+        operation["responses"].setdefault(str(status), answer)

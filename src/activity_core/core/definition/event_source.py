@@ -49,9 +49,9 @@ class NatsWay(Model):
     """A JetStream stream, perhaps only some of its subjects."""
 
     stream: BrokerName
-    subjects: Annotated[tuple[Annotated[str, Field(max_length=255)], ...], Field(max_length=50)] = (
-        ()
-    )
+    subjects: Annotated[
+        tuple[Annotated[str, Field(max_length=255)], ...], Field(max_length=50)
+    ] = ()
     verify: Verification | None = None
     map: EventMap | None = None
 
@@ -118,7 +118,7 @@ class EventSource(OneOf, Versioned):
     @property
     def way(self) -> str:
         """`webhook`, `nats`, `kafka`, `rabbitmq` or `api`."""
-        return next(kind for kind in self.kinds if getattr(self, f"{kind}_") is not None)
+        return self.given
 
     @property
     def mapped(self) -> MappedWay | None:

@@ -72,7 +72,7 @@ class OneOf(Model):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "OneOf":
-        given = [kind for kind in self.kinds if getattr(self, f"{kind}_", None) is not None]
+        given = self._all_given()
         if len(given) != 1:
             raise PydanticCustomError(
                 "one_of",
@@ -80,6 +80,14 @@ class OneOf(Model):
                 {"kinds": ", ".join(self.kinds), "given": ", ".join(given) or "none"},
             )
         return self
+
+    @property
+    def given(self) -> str:
+        """Which of `kinds` it is."""
+        return self._all_given()[0]
+
+    def _all_given(self) -> list[str]:
+        return [kind for kind in self.kinds if getattr(self, f"{kind}_", None) is not None]
 
     @classmethod
     def __get_pydantic_json_schema__(

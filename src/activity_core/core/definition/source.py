@@ -66,4 +66,4 @@ class ContextSourceConfig(OneOf):
     @property
     def kind(self) -> str:
         """Which of `kinds` it is."""
-        return next(kind for kind in self.kinds if getattr(self, f"{kind}_") is not None)
+        return self.given

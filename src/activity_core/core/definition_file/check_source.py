@@ -13,7 +13,7 @@ from activity_core.core.admission.message_body import visible_headers
 from activity_core.core.admission.subjects import subjects_overlap
 from activity_core.core.definition.event_source import EventMap, EventSource, WebhookWay
 from activity_core.core.definition.verification import Verification
-from activity_core.core.definition_file.signed_headers import scheme_of, signed_headers
+from activity_core.core.definition_file.signed_headers import signed_headers
 from activity_core.core.errors import ExpressionError
 from activity_core.core.expression.condition import compile_expression
 from activity_core.core.expression.message import did_you_mean
@@ -117,7 +117,7 @@ def _warnings(source: EventSource, api_keys: Collection[str] | None) -> Found:
 
 
 def _preset(webhook: WebhookWay) -> Found:
-    scheme = scheme_of(webhook.verify)
+    scheme = webhook.verify.given
     if webhook.preset is not None and webhook.map is not None:
         yield ("webhook", "preset"), "`map` takes its place: nothing of the preset is left"
     elif webhook.preset in _PRESETS_THAT_SIGN and webhook.preset != scheme:
@@ -128,7 +128,7 @@ def _preset(webhook: WebhookWay) -> Found:
 
 
 def _unsigned(here: Path, event_map: EventMap, verify: Verification) -> Found:
-    signed, scheme = signed_headers(verify.proof), scheme_of(verify)
+    signed, scheme = signed_headers(verify.proof), verify.given
     for key in ("id", "type"):
         for header in _headers(getattr(event_map, key) or ""):
             if header not in signed:

@@ -11,17 +11,11 @@ from activity_core.core.definition.verification import (
     Proof,
     SlackVerification,
     StandardWebhooksVerification,
-    Verification,
 )
 
 _STANDARD_WEBHOOKS: Final = frozenset(
     f"{prefix}-{part}" for prefix in ("webhook", "svix") for part in ("id", "timestamp")
 )
-
-
-def scheme_of(verify: Verification) -> str:
-    """The key that it is written with, like `github`."""
-    return next(kind for kind in verify.kinds if getattr(verify, f"{kind}_") is not None)
 
 
 def signed_headers(proof: Proof) -> frozenset[str]:

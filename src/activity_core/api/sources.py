@@ -86,4 +86,4 @@ def _item(entry: Entry) -> dict[str, Any]:
 def _proof(source: EventSource) -> str | None:
     """The kind of proof: an API's is its keys, a broker's may be its own."""
     verify = source.mapped.verify if source.mapped else None
-    return verify and verify.given
+    return verify.given if verify else None

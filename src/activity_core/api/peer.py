@@ -12,15 +12,15 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from cryptography.x509 import load_der_x509_certificate
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from activity_core.api.request_head import BoundedProtocol
 from activity_core.core.errors import ConfigurationError, UnverifiedError
 
 _SUBJECT = "certificate"
 """Where a request's state has the subject that our own TLS checked."""
 
 
-class CertificateProtocol(HttpToolsProtocol):
+class CertificateProtocol(BoundedProtocol):
     """HTTP whose requests know the certificate of their connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -85,7 +85,7 @@ async def test_only_what_is_asked_for_is_started(stack: Begin) -> None:
     async with stack(postgres=False, temporal=False) as only_nats:
         addresses = only_nats.addresses
         assert addresses.nats
-        assert addresses == Addresses(nats=addresses.nats)
+        assert addresses == Addresses(nats=addresses.nats, nats_monitor=addresses.nats_monitor)
 
 
 async def test_the_password_is_needed_and_private(stack: Begin, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from activity_core.core.run.task import TaskInstance, TaskStatus
 from activity_core.ports.context_source import SourceRequest
 
 MODULE = """
-from activity_core.core.errors import TaskFailedError
+from activity_core.core.run.errors import TaskFailedError
 
 def sync_source(args, variables):
     return {"args": args, "slot": variables["slot"]}

@@ -1,8 +1,9 @@
 """The HTTP API as a test uses it: short ways to send, to look and to wait for what must follow."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any, TypeVar
 
 import httpx
@@ -31,6 +32,15 @@ async def eventually(
     while (found := await look()) is None or found is False:
         assert asyncio.get_running_loop().time() < deadline, f"not within {within:.0f} s: {what}"
         await asyncio.sleep(0.05)
+    return found
+
+
+async def together(answers: Iterable[Awaitable[httpx.Response]]) -> list[httpx.Response]:
+    """All answers, asked for a few at a time."""
+    waiting = iter(answers)
+    found: list[httpx.Response] = []
+    while some := list(islice(waiting, 20)):
+        found += await asyncio.gather(*some)
     return found
 
 

@@ -4,11 +4,9 @@ The real server over the real store; nothing may be answered by a 5xx. Outside v
 JSONTestSuite, and the big list of naughty strings.
 """
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +14,7 @@ from urllib.parse import quote
 import httpx
 import psycopg
 import pytest
-from tests.api import BATCH, STRUCTURED, YAML, Json
+from tests.api import BATCH, STRUCTURED, YAML, Json, together
 from tests.e2e.conftest import Stack
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors"
@@ -84,15 +82,6 @@ async def read_back(stack: Stack, source: str, id_: str) -> Json:
 
 def batches(events: Sequence[Json]) -> Iterator[Sequence[Json]]:
     yield from (events[start : start + 500] for start in range(0, len(events), 500))
-
-
-async def together(answers: Iterable[Awaitable[httpx.Response]]) -> list[httpx.Response]:
-    """All answers, asked for a few at a time."""
-    waiting = iter(answers)
-    found: list[httpx.Response] = []
-    while some := list(islice(waiting, 20)):
-        found += await asyncio.gather(*some)
-    return found
 
 
 def headers(values: dict[str, bytes]) -> list[tuple[bytes, bytes]]:

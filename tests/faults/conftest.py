@@ -1,8 +1,13 @@
 """One installation for all of these tests: each leaves it whole, or says what is broken."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, suppress
 
 import pytest
+from tests.brokers.kafka import running_kafka
+from tests.brokers.rabbitmq import rabbitmq_server
+from tests.faults.broker_lines import KafkaLine, Line, NatsLine, RabbitmqLine
+from tests.faults.broker_outlets import open_outlet
 from tests.faults.installation import Installation, installation
 from tests.outside import Outside, Reply, outside_world
 
@@ -56,3 +61,31 @@ async def running(
     async with installation(home, ACTIVITY_CORE_RECOVERY_RATE=str(RECOVERY_RATE)) as found:
         await found.api.apply(DEFINITIONS.format(url=world.url))
         yield found
+
+
+@pytest.fixture(scope="session")
+async def lines(
+    running: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Sequence[Line]]:
+    """Every broker that can be had here, with a server that may be killed."""
+    home = tmp_path_factory.mktemp("lines")
+    async with AsyncExitStack() as servers:
+        found: list[Line] = [NatsLine(running)]
+        with suppress(pytest.skip.Exception):
+            kafka = await servers.enter_async_context(running_kafka(home / "kafka"))
+            found.append(KafkaLine(kafka))
+        with suppress(pytest.skip.Exception):
+            rabbitmq = await servers.enter_async_context(rabbitmq_server(home / "rabbitmq"))
+            found.append(RabbitmqLine(rabbitmq, home))
+        for line in found:
+            await open_outlet(line)
+        yield found
+
+
+@pytest.fixture(scope="module")
+async def no_intake(running: Installation) -> AsyncIterator[None]:
+    """The installation's own intake knows but one broker: it stays away meanwhile."""
+    await running.kill("intake")
+    running.programs.pop("intake")
+    yield
+    await running.start("intake")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -52,10 +53,13 @@ class Installation:
     accepted: set[tuple[str, str]] = field(default_factory=set)
     refused: int = 0
 
-    async def start(self, name: str) -> None:
-        """Start the API or an agent."""
-        self.programs[name] = await Program.start(
-            name, log=self.home / f"{name}.log", env=self.env, cwd=self.home
+    async def start(
+        self, name: str, *, called: str = "", settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Start the API or an agent; `called` something else if it is not the only one."""
+        called = called or name
+        self.programs[called] = await Program.start(
+            name, log=self.home / f"{called}.log", env={**self.env, **settings}, cwd=self.home
         )
 
     async def kill(self, name: str) -> None:

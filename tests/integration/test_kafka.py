@@ -210,3 +210,16 @@ async def test_a_cluster_without_topic_ids_is_told_by_its_own(
     [name] = (await connection.incarnations([topic])).values()
     assert name.endswith(f".{topic}")
     assert name != today[topic]
+
+
+async def test_an_event_that_no_topic_takes_says_so_and_stops_no_other_key(
+    connection: KafkaConnection, topic: str, shop: KafkaConsumer
+):
+    publisher = KafkaPublisher(connection, topic=topic)
+    try:
+        with pytest.raises(UnavailableError, match=r"larger than the topic takes .*max\.message"):
+            await publisher.publish("1", "a.b", bytes(2 << 20), key="large")
+        await publisher.publish("2", "a.b", b"small", key="small")
+    finally:
+        await publisher.close()
+    assert await bodies(shop, 1) == [b"small"]

@@ -15,6 +15,7 @@ from activity_core.adapters.memory.secrets import MemoryKeySets, MemorySecrets
 from activity_core.core.definition.event_source import EventSource
 from activity_core.core.definition_file.bundle import Bundle
 from activity_core.core.errors import UnavailableError
+from activity_core.ports.broker import UNREADABLE
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.inbox import Acceptance
 from activity_core.ports.reading import Query
@@ -126,6 +127,15 @@ async def test_too_old_to_tell_whether_it_came_before(scene: Scene):
     scene.broker.send(raw(id_="o-2"))
     await scene.consume()
     assert scene.broker.endings == ["dead: too_old", "ack"]
+
+
+async def test_what_the_adapter_could_not_read_is_buried_though_it_looks_good(scene: Scene):
+    scene.broker.send(raw(), headers={UNREADABLE: "a header's name is not UTF-8"})
+    scene.broker.send(raw(id_="o-2"))
+    await scene.consume()
+    assert scene.broker.endings == ["dead: unreadable", "ack"]
+    assert "a header's name is not UTF-8" in scene.letters[0].message
+    assert scene.letters[0].body == raw()
 
 
 async def test_nothing_is_acked_while_the_store_is_away(scene: Scene):

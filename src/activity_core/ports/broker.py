@@ -8,6 +8,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+UNREADABLE = "activity-core-unreadable"
+"""A header by which an adapter says why it could not read the message as its protocol has it.
+
+Body and other headers are what could be had. `services.intake` buries it, whatever else it says.
+"""
+
 
 class Delivery(Protocol):
     """One message, to be settled exactly one way."""

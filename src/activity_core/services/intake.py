@@ -21,7 +21,7 @@ from activity_core.core.errors import (
 )
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.message import Message
-from activity_core.ports.broker import Consumer, Delivery
+from activity_core.ports.broker import UNREADABLE, Consumer, Delivery
 from activity_core.ports.clock import Clock
 from activity_core.ports.inbox import Acceptance
 from activity_core.services.burial import Burial
@@ -47,6 +47,12 @@ class TooOldError(BadInputError):
     """Delivered later than the horizon within which duplicates can be told."""
 
     code = "too_old"
+
+
+class UnreadableError(BadInputError):
+    """The broker's own protocol has it otherwise; the adapter could not read all of it."""
+
+    code = "unreadable"
 
 
 class Intake:
@@ -121,6 +127,10 @@ class Intake:
         return None
 
     async def _events(self, delivery: Delivery) -> Sequence[EventEnvelope]:
+        if reason := delivery.headers.get(UNREADABLE):
+            raise UnreadableError(
+                reason, subject=message_of(delivery, self._protocol).place, hint="mend the sender"
+            )
         now = self._clock.now()
         if delivery.published_at < now - self._horizon:
             raise TooOldError(

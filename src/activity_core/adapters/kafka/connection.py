@@ -5,8 +5,10 @@ Consumers and the publisher open connections of their own, with the same `option
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import create_conn
@@ -15,6 +17,7 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     KafkaConnectionError,
     KafkaError,
+    MessageSizeTooLargeError,
     NoBrokersAvailable,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
@@ -26,6 +29,10 @@ from activity_core.adapters.kafka.settings import ANSWER_WITHIN, KafkaSettings, 
 from activity_core.adapters.kafka.topics import TopicsRequest, incarnations
 from activity_core.core.errors import UnavailableError
 
+# It writes lines and tracebacks about outages, all of which it raises too.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+Answer = TypeVar("Answer")
 TROUBLE = (KafkaError, OSError, TimeoutError)
 """What aiokafka raises for a cluster that cannot be used now."""
 
@@ -45,7 +52,7 @@ class KafkaConnection:
 
     async def check(self) -> None:
         """Raise UnavailableError unless the cluster answers now."""
-        await self._ask([])
+        await self.ask(partial(_topics, topics=[]))
 
     async def incarnations(self, topics: Sequence[str]) -> Mapping[str, str]:
         """What tells each of the topics from any other, also from later ones of the same name.
@@ -53,26 +60,26 @@ class KafkaConnection:
         Raises:
             UnavailableError: the cluster does not answer, or has not all of them for us.
         """
-        return incarnations(await self._ask(topics))
+        return incarnations(await self.ask(partial(_topics, topics=topics)))
+
+    async def ask(self, question: Callable[[AIOKafkaClient], Awaitable[Answer]]) -> Answer:
+        """What the cluster answers.
+
+        Raises:
+            UnavailableError: it does not, or with an error.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await question(await self._connected())
+        except TROUBLE as error:
+            await self.forget()
+            raise unavailable(error) from error
 
     async def forget(self) -> None:
         """Drop the link: the next use connects anew."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
-
-    async def _ask(self, topics: Sequence[str]) -> Response:
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN):
-                client = await self._connected()
-                node = client.get_random_node()
-                if node is None:
-                    raise NoBrokersAvailable
-                answer: Response = await client.send(node, TopicsRequest(topics))
-                return answer
-        except TROUBLE as error:
-            await self.forget()
-            raise unavailable(error) from error
 
     async def _connected(self) -> AIOKafkaClient:
         async with self._lock:
@@ -92,6 +99,14 @@ class KafkaConnection:
         """`bootstrap` only logs why nobody let it in: hear it from the first server."""
         host, port, _ = client.hosts[0]
         (await create_conn(host, port, **self._login)).close()
+
+
+async def _topics(client: AIOKafkaClient, topics: Sequence[str]) -> Response:
+    node = client.get_random_node()
+    if node is None:
+        raise NoBrokersAvailable
+    answer: Response = await client.send(node, TopicsRequest(topics))
+    return answer
 
 
 def unavailable(error: BaseException) -> UnavailableError:
@@ -114,4 +129,7 @@ def unavailable(error: BaseException) -> UnavailableError:
         case TopicAuthorizationFailedError():
             text = f"we may not do this with the topic {text}"
             hint = "allow our user to Read it, or to Write it if it is the one for our events"
+        case MessageSizeTooLargeError():
+            text = "the event is larger than the topic takes"
+            hint = "raise the topic's max.message.bytes; what has the same key waits behind it"
     return UnavailableError(f"Kafka: {text}", hint=hint)

@@ -7,6 +7,7 @@ again.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -14,13 +15,14 @@ from datetime import timedelta
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import TopicPartition
 
 from activity_core.adapters.kafka.connection import TROUBLE, KafkaConnection
 from activity_core.adapters.kafka.delivery import KafkaDelivery
+from activity_core.adapters.kafka.salvage import DECODING, salvaged
 from activity_core.adapters.kafka.settings import ANSWER_WITHIN
-from activity_core.adapters.kafka.unsettled import Handed, Unsettled
+from activity_core.adapters.kafka.unsettled import Handed, Record, Unsettled
 from activity_core.core.errors import UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,7 @@ class Member(ConsumerRebalanceListener):
         self._loop = asyncio.get_running_loop()
         self._next_look = self._loop.time() + LOOK_EVERY
         self._settled = asyncio.Event()
+        self._turns = 0
 
     async def join(self) -> None:
         """Begin; the group gives us partitions a little later.
@@ -131,16 +134,54 @@ class Member(ConsumerRebalanceListener):
                 )
         except TimeoutError:
             return []
-        handed = []
+        except Exception as error:
+            if isinstance(error, KafkaError) and not isinstance(error, DECODING):
+                raise
+            log.warning("kafka_unreadable", topics=self._topics, error=str(error))
+            if salvage := await self._fetch_tolerantly(room):
+                return salvage
+            raise
+        handed: list[Handed] = []
         for partition, records in found.items():
-            if not self._unsettled.goes_on(partition, records[0].offset):
-                self._unsettled.lose_all()
-                raise UnavailableError(
-                    f"its offsets begin anew at {records[0].offset}",
-                    subject=f"Kafka topic {partition.topic}",
-                )
-            handed += [self._unsettled.hand_out(partition, record) for record in records]
+            handed += self._hand_out(partition, records)
         return handed
+
+    async def _fetch_tolerantly(self, room: int) -> Sequence[Handed]:
+        """From all partitions: aiokafka does not say which of them has what it cannot read.
+
+        And it has forgotten what it had of the others: each is read on from what was handed out.
+        """
+        handed: list[Handed] = []
+        partitions = deque(sorted(self._consumer.assignment()))
+        self._turns += 1
+        partitions.rotate(self._turns)  # or a full one would always take all the room
+        for partition in partitions:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                offset = await self._next_offset(partition)
+            records: Sequence[Record] = ()
+            if len(handed) < room:
+                records, offset = await salvaged(
+                    self._connection, partition, offset, room - len(handed)
+                )
+            self._consumer.seek(partition, offset)  # raises if it is another's by now
+            handed += self._hand_out(partition, records)
+        return handed
+
+    async def _next_offset(self, partition: TopicPartition) -> int:
+        begins: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets([partition])
+        reached = self._unsettled.end(partition)
+        if reached is None:
+            reached = await self._consumer.committed(partition)
+        return max(reached or 0, begins[partition])
+
+    def _hand_out(self, partition: TopicPartition, records: Sequence[Record]) -> Sequence[Handed]:
+        if records and not self._unsettled.goes_on(partition, records[0].offset):
+            self._unsettled.lose_all()
+            raise UnavailableError(
+                f"its offsets begin anew at {records[0].offset}",
+                subject=f"Kafka topic {partition.topic}",
+            )
+        return [self._unsettled.hand_out(partition, record) for record in records]
 
     async def _commit(self) -> None:
         """Look whether the cluster is there and the topics are the same; then commit.

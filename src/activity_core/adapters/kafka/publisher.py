@@ -12,6 +12,8 @@ from activity_core.adapters.kafka.settings import ANSWER_WITHIN
 
 EVENTS_TOPIC = "activity-core.events"
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
+MOST_BYTES = 64 << 20
+"""More than any topic takes: its own limit is the one that operators know and can raise."""
 
 
 class KafkaPublisher:
@@ -59,7 +61,10 @@ class KafkaPublisher:
                 # Asked first: it says why the cluster, or the topic, is not to be had.
                 await self._connection.incarnations([self._topic])
                 producer = AIOKafkaProducer(
-                    **self._connection.options, acks="all", enable_idempotence=True
+                    **self._connection.options,
+                    acks="all",
+                    enable_idempotence=True,
+                    max_request_size=MOST_BYTES,
                 )
                 try:
                     await producer.start()

@@ -67,6 +67,11 @@ class Unsettled:
         mark = self._marks.get(partition)
         return mark is None or offset >= mark.end
 
+    def end(self, partition: TopicPartition) -> int | None:
+        """The offset after the last message that was handed out; None before the first."""
+        mark = self._marks.get(partition)
+        return mark.end if mark else None
+
     def hand_out(self, partition: TopicPartition, record: Record) -> Handed:
         """A message that goes on (`goes_on`) from the last one of its partition."""
         if partition not in self._marks:

@@ -123,6 +123,19 @@ def test_digests_are_equal_iff_the_bodies_are(one: EventEnvelope, other: EventEn
     )
 
 
+@given(envelopes)
+def test_written_is_the_digest_and_the_text(envelope: EventEnvelope) -> None:
+    assert envelope.written() == (envelope.digest, envelope.to_bytes())
+
+
+def test_an_attribute_that_reads_like_data_stays_as_it_is() -> None:
+    lure = '"data":null'
+    envelope = EventEnvelope(
+        "1", "/s", "t", subject=lure, data={lure: lure}, extensions={"a": lure}
+    )
+    assert envelope.written()[1] == envelope.to_bytes()
+
+
 @given(
     st.builds(
         CloudEvent,

@@ -4,7 +4,7 @@ What the router decided about a batch is written by `routing_batch`.
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
@@ -92,9 +92,13 @@ class PostgresInbox:
             first.setdefault(arrival.key, arrival)
         if not first:
             return []
-        digests = {key: arrival.envelope.digest for key, arrival in first.items()}
+        written = {key: arrival.envelope.written() for key, arrival in first.items()}
+        digests = {key: digest for key, (digest, _) in written.items()}
+        bodies = [body for _, body in written.values()]
+        rows = {**_columns(first.values()), "digests": list(digests.values()), "bodies": bodies}
         async with connection(self._pool) as conn:
-            cursor = await conn.execute(_ACCEPT, self._row_arrays(first, digests, at), binary=True)
+            values = {"tenant": self._tenant, "at": at, **rows}
+            cursor = await conn.execute(_ACCEPT, values, binary=True)
             fresh = {row["event_key"] async for row in cursor}
             if known := [key for key in first if key not in fresh]:
                 values = {"tenant": self._tenant, "keys": known}
@@ -109,24 +113,6 @@ class PostgresInbox:
             else:
                 answers.append(Acceptance.CONFLICT)
         return answers
-
-    def _row_arrays(
-        self, arrivals: dict[bytes, Arrival], digests: dict[bytes, bytes], at: datetime
-    ) -> dict[str, object]:
-        envelopes = [arrival.envelope for arrival in arrivals.values()]
-        return {
-            "tenant": self._tenant,
-            "at": at,
-            "keys": list(arrivals),
-            "digests": list(digests.values()),
-            "sources": [envelope.source for envelope in envelopes],
-            "ids": [envelope.id for envelope in envelopes],
-            "types": [envelope.type for envelope in envelopes],
-            "subjects": [envelope.subject for envelope in envelopes],
-            "times": [envelope.time and envelope.time.isoformat() for envelope in envelopes],
-            "vias": [arrival.via for arrival in arrivals.values()],
-            "bodies": [envelope.to_bytes() for envelope in envelopes],
-        }
 
     def take(
         self, limit: int, *, only: Sequence[int] | None = None
@@ -161,6 +147,20 @@ class PostgresInbox:
     async def depth(self) -> int:
         """See `Inbox.depth`."""
         return await depth(self._pool, _DEPTH, self._tenant)
+
+
+def _columns(arrivals: Collection[Arrival]) -> dict[str, object]:
+    """What stands beside the bodies of some arrivals."""
+    envelopes = [arrival.envelope for arrival in arrivals]
+    return {
+        "keys": [arrival.key for arrival in arrivals],
+        "vias": [arrival.via for arrival in arrivals],
+        "sources": [envelope.source for envelope in envelopes],
+        "ids": [envelope.id for envelope in envelopes],
+        "types": [envelope.type for envelope in envelopes],
+        "subjects": [envelope.subject for envelope in envelopes],
+        "times": [envelope.time and envelope.time.isoformat() for envelope in envelopes],
+    }
 
 
 def _unreadable(row: DictRow, error: InvalidEventError) -> DeadLetter:

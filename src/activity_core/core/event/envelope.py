@@ -118,15 +118,22 @@ class EventEnvelope:
         That is type, subject, datacontenttype, dataschema and data. Not time and not extensions:
         a sender's retry may be stamped anew or carry another trace, and is still a redelivery.
         """
-        body: list[JsonValue] = [
-            self.type,
-            self.subject,
-            self.datacontenttype,
-            self.dataschema,
-            self.data,
-            self.data_base64,
-        ]
-        return hashlib.sha256(canonical_json(body)).digest()
+        return self._digest(canonical_json(self.data))
+
+    def written(self) -> tuple[bytes, bytes]:
+        """`digest` and `to_bytes()`, which for large data take hardly longer than one of them."""
+        data = canonical_json(self.data)
+        attributes = self.to_json()
+        if self.data is None:
+            return self._digest(data), canonical_json(attributes)
+        text = canonical_json({**attributes, "data": None})
+        # No string holds the mark: quotes are escaped in there.
+        return self._digest(data), text.replace(b'"data":null', b'"data":' + data, 1)
+
+    def _digest(self, data: bytes) -> bytes:
+        head = canonical_json([self.type, self.subject, self.datacontenttype, self.dataschema])
+        tail = canonical_json(self.data_base64)
+        return hashlib.sha256(b"%b,%b,%b]" % (head[:-1], data, tail)).digest()
 
     @property
     def traceparent(self) -> str | None:

@@ -4,6 +4,8 @@ A window of messages is ours at a time (the prefetch): some being settled, some 
 for a later try. RabbitMQ cannot delay what it gets back, so a message waits here, unsettled, and
 goes back when its time has come. Others pass it, until all of the window waits; then nothing new
 comes for that long. The server takes everything back when the channel closes, however it does.
+
+What is acked in one go is told in one go: a word for each would cost more than the message.
 """
 
 import asyncio
@@ -22,13 +24,15 @@ from activity_core.adapters.rabbitmq.connection import (
     unavailable,
     unavailable_if_failing,
 )
-from activity_core.adapters.rabbitmq.message import is_uncounted
+from activity_core.adapters.rabbitmq.message import is_uncounted, tag_of
 from activity_core.core.errors import UnavailableError
 
 log = structlog.get_logger(__name__)
 
 LONGEST_HOLD = timedelta(minutes=10)
 """A server ends the channel of a message that is unsettled for 30 minutes."""
+GATHER = 0.005
+"""Seconds that a batch waits for more: a burst is read from the link message by message."""
 
 
 class Subscription:
@@ -39,6 +43,10 @@ class Subscription:
         self._queue = queue
         self._arrived: asyncio.Queue[DeliveredMessage | None] = asyncio.Queue()
         self._held: set[asyncio.Task[None]] = set()
+        # By their tags, which rise. Those that are acked are not open, and not told yet.
+        self._open: dict[int, None] = {}
+        self._acked: list[int] = []
+        self._telling: asyncio.Task[None] | None = None
         self._counts = True
 
     @classmethod
@@ -64,18 +72,36 @@ class Subscription:
     async def batch(self, most: int) -> list[DeliveredMessage]:
         """What is there, at least one; raises UnavailableError once the server ends it."""
         messages = [await self._arrived.get()]
-        while len(messages) < most and not self._arrived.empty():
-            messages.append(self._arrived.get_nowait())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER):
+                while messages[-1] is not None and len(messages) < most:
+                    messages.append(await self._arrived.get())
         found = [message for message in messages if message is not None]
         if len(found) < len(messages):
             raise self._over()
         return found
 
     async def ack(self, tag: int) -> None:
-        """Written, not answered: if it gets lost, the message comes again."""
-        with unavailable_if_failing():
-            async with asyncio.timeout(ANSWER_WITHIN):
-                await self._channel.basic_ack(tag, wait=False)
+        """Written at once, not answered: if it gets lost, the message comes again."""
+        if self._channel.is_closed:
+            raise self._over()
+        self._open.pop(tag, None)
+        self._acked.append(tag)
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.ensure_future(self._tell())
+
+    async def _tell(self) -> None:
+        """Up to the first open one with one word for all, the others one by one."""
+        with suppress(UnavailableError), unavailable_if_failing():
+            while self._acked:
+                first_open = next(iter(self._open), None)
+                acked, self._acked = self._acked, []
+                settled = [tag for tag in acked if first_open is None or tag < first_open]
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    if settled:
+                        await self._channel.basic_ack(max(settled), multiple=True, wait=False)
+                    for tag in sorted(set(acked).difference(settled)):
+                        await self._channel.basic_ack(tag, wait=False)
 
     def hold(self, tag: int, delay: timedelta) -> None:
         """Hand it back after the delay; at once when the subscription ends."""
@@ -89,6 +115,7 @@ class Subscription:
         """Whatever is unsettled goes back."""
         for task in list(self._held):
             task.cancel()
+        await self._tell()
         await left(self._channel)
 
     async def _hand_back(self, tag: int, delay: timedelta) -> None:
@@ -96,6 +123,7 @@ class Subscription:
         with suppress(UnavailableError), unavailable_if_failing():
             async with asyncio.timeout(ANSWER_WITHIN):
                 await self._channel.basic_reject(tag, requeue=True, wait=False)
+                self._open.pop(tag, None)  # only now: no word for all may come before
 
     async def _arrive(self, message: DeliveredMessage) -> None:
         if self._counts and is_uncounted(message):
@@ -105,6 +133,7 @@ class Subscription:
                 queue=self._queue,
                 hint="a classic queue; what always fails comes for ever: make it a quorum queue",
             )
+        self._open[tag_of(message)] = None
         self._arrived.put_nowait(message)
 
     def _cancelled(self, _: Basic.Cancel) -> None:

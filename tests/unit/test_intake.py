@@ -1,5 +1,6 @@
 """Intake: acked only when durable, buried when it can never be, and nothing blocks the rest."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
@@ -159,6 +160,55 @@ async def test_nothing_is_acked_while_the_store_is_away(scene: Scene):
     scene.system.clock.advance(REDELIVER_AFTER)
     await scene.consume()
     assert scene.broker.endings == ["ack", "dead: json_malformed"]
+
+
+async def test_batches_go_in_one_after_the_other_while_the_next_is_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("activity_core.services.intake.BATCH", 2)
+    scene.intake = scene.intake_of(None)
+    inbox, accept = scene.system.inbox, scene.system.inbox.accept
+    under_way: list[str] = []
+    seen: list[str] = []
+
+    async def slowly(arrivals: Sequence[Any], at: Any) -> list[Acceptance]:
+        under_way.append("one")
+        assert len(under_way) == 1
+        for _ in range(20):
+            await asyncio.sleep(0)
+        seen.extend(arrival.envelope.id for arrival in arrivals)
+        handed_out = sum(message.handed_out for message in scene.broker._messages)
+        assert handed_out == min(len(seen) + 2, 6)
+        under_way.clear()
+        return await accept(arrivals, at)
+
+    inbox.accept = slowly  # type: ignore[method-assign]
+    for number in range(6):
+        scene.broker.send(raw(id_=f"o-{number}"))
+    await scene.consume()
+    assert seen == [f"o-{number}" for number in range(6)]
+    assert scene.broker.endings == ["ack"] * 6
+
+
+async def test_what_was_read_ahead_is_given_back_with_what_could_not_be_stored(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("activity_core.services.intake.BATCH", 1)
+    scene.intake = scene.intake_of(None)
+    inbox = scene.system.inbox
+
+    async def away(*_: object) -> list[Acceptance]:
+        await asyncio.sleep(0)
+        raise UnavailableError("away")
+
+    inbox.accept = away  # type: ignore[method-assign, assignment]
+    for number in range(3):
+        scene.broker.send(raw(id_=f"o-{number}"))
+    with pytest.raises(UnavailableError):
+        await scene.intake.step()
+    scene.system.clock.advance(REDELIVER_AFTER)
+    assert len(scene.broker._due()) == 3
+    assert scene.broker.endings == [""] * 3
 
 
 async def test_a_lost_broker_ends_the_step(scene: Scene):

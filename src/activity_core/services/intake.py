@@ -6,9 +6,11 @@ reason comes again; what fails again and again is poison, and buried too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
+from itertools import chain
 
 import structlog
 
@@ -28,6 +30,7 @@ from activity_core.services.burial import Burial
 from activity_core.services.gate import Gate
 from activity_core.services.ingest import Ingest
 from activity_core.services.message_reader import MessageReader
+from activity_core.services.one_ahead import one_ahead
 from activity_core.services.reception import event_conflict
 
 log = structlog.get_logger(__name__)
@@ -91,23 +94,31 @@ class Intake:
 
     async def step(self) -> bool:
         """Consume until the broker cannot be reached (UnavailableError) or is closed (False)."""
-        batches = self._consumer.deliveries(self._batch)
-        async with aclosing(batches) as each:  # type: ignore[type-var]
-            async for deliveries in each:
-                await self._settle(deliveries)
-        return False
-
-    async def _settle(self, deliveries: Sequence[Delivery]) -> None:
+        held: deque[Sequence[Delivery]] = deque()
         try:
-            await self._gate.entrances()
-            read = [(delivery, await self._read(delivery)) for delivery in deliveries]
-            if good := [(delivery, events) for delivery, events in read if events is not None]:
-                await self._accept(good)
+            # The next batch is fetched and read while the store has this one.
+            async with aclosing(one_ahead(self._batches(held))) as batches:
+                async for good in batches:
+                    if good:
+                        await self._accept(good)
+                    held.popleft()
         except UnavailableError:
             # Nothing is acked before it is durable: the broker keeps it and sends it again.
-            for delivery in deliveries:
+            for delivery in chain.from_iterable(held):
                 await delivery.retry(REDELIVER_AFTER)
             raise
+        return False
+
+    async def _batches(
+        self, held: deque[Sequence[Delivery]]
+    ) -> AsyncGenerator[Sequence[Read], None]:
+        """What can be accepted, batch after batch; `held` gets all deliveries of each."""
+        async with aclosing(self._consumer.deliveries(self._batch)) as each:  # type: ignore[type-var]
+            async for deliveries in each:
+                held.append(deliveries)
+                await self._gate.entrances()
+                read = [(delivery, await self._read(delivery)) for delivery in deliveries]
+                yield [(delivery, events) for delivery, events in read if events is not None]
 
     async def _read(self, delivery: Delivery) -> Sequence[EventEnvelope] | None:
         """The events of a message; None if it was settled otherwise."""

@@ -216,10 +216,21 @@ async def test_an_event_that_no_topic_takes_says_so_and_stops_no_other_key(
     connection: KafkaConnection, topic: str, shop: KafkaConsumer
 ):
     publisher = KafkaPublisher(connection, topic=topic)
-    try:
-        with pytest.raises(UnavailableError, match=r"larger than the topic takes .*max\.message"):
-            await publisher.publish("1", "a.b", bytes(2 << 20), key="large")
-        await publisher.publish("2", "a.b", b"small", key="small")
-    finally:
-        await publisher.close()
-    assert await bodies(shop, 1) == [b"small"]
+    keys = [f"k{number}" for number in range(20)]
+    for _ in range(2):
+        async with asyncio.TaskGroup() as group:
+            large = group.create_task(_refusal(publisher))
+            for key in keys:
+                group.create_task(publisher.publish(key, "a.b", key.encode(), key=key))
+        assert "larger than the topic takes (raise the topic's max.message.bytes" in large.result()
+    await publisher.publish("last", "a.b", bytes(1_000_010), key="k1")
+    await publisher.close()
+    found = await bodies(shop, 2 * len(keys) + 1)
+    assert sorted(found[:-1]) == sorted([key.encode() for key in keys] * 2)
+    assert len(found[-1]) == 1_000_010
+
+
+async def _refusal(publisher: KafkaPublisher) -> str:
+    with pytest.raises(UnavailableError) as refused:
+        await publisher.publish("1", "a.b", bytes(2 << 20), key="large")
+    return str(refused.value)

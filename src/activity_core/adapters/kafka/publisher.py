@@ -16,6 +16,14 @@ MOST_BYTES = 64 << 20
 """More than any topic takes: its own limit is the one that operators know and can raise."""
 
 
+LARGE = 1_000_000
+"""Bytes of a body that topics may refuse: by default they take 1 MiB, with all that is around it.
+
+A refusal ends the order of its producer, with all that others have under way there; hence one of
+its own for each of these.
+"""
+
+
 class KafkaPublisher:
     """Publishes to the outbound topic, with a producer that is made when first needed."""
 
@@ -32,9 +40,10 @@ class KafkaPublisher:
             UnavailableError: not confirmed.
         """
         producer: AIOKafkaProducer | None = None
+        stays = False
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                producer = await self._started()
+                producer = await (self._shared() if len(body) < LARGE else self._made())
                 await producer.send_and_wait(
                     self._topic,
                     body,
@@ -45,34 +54,39 @@ class KafkaPublisher:
                         ("ce_type", event_type.encode()),
                     ],
                 )
+                stays = producer is self._producer
         except TROUBLE as error:
-            if producer is not None:
-                await self._drop(producer)
             raise unavailable(error) from error
+        finally:
+            if producer is not None and not stays:
+                await self._drop(producer)
 
     async def close(self) -> None:
         """Drop the producer; the next use makes another."""
         if self._producer is not None:
             await self._drop(self._producer)
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _shared(self) -> AIOKafkaProducer:
         async with self._lock:
             if self._producer is None:
-                # Asked first: it says why the cluster, or the topic, is not to be had.
-                await self._connection.incarnations([self._topic])
-                producer = AIOKafkaProducer(
-                    **self._connection.options,
-                    acks="all",
-                    enable_idempotence=True,
-                    max_request_size=MOST_BYTES,
-                )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await self._drop(producer)
-                    raise
-                self._producer = producer
+                self._producer = await self._made()
             return self._producer
+
+    async def _made(self) -> AIOKafkaProducer:
+        # Asked first: it says why the cluster, or the topic, is not to be had.
+        await self._connection.incarnations([self._topic])
+        producer = AIOKafkaProducer(
+            **self._connection.options,
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=MOST_BYTES,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await self._drop(producer)
+            raise
+        return producer
 
     async def _drop(self, producer: AIOKafkaProducer) -> None:
         """End it with all it still has to send, or that would come after its own repetition.

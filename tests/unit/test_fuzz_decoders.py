@@ -5,6 +5,7 @@ text that the store or a header refuses.
 """
 
 import base64
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.hostile import DATA, EVENT, json_values, messages, with_headers, words
+from tests.unit.hostile import DATA, EVENT, documents, json_values, messages, with_headers, words
 from tests.unit.proofs import SCHEMES, SECRET, verification
 
 from activity_core.core.admission.mapping import events_of
@@ -111,14 +112,18 @@ def test_brokers(protocol: str, data: st.DataObject) -> None:
         keepable(decode_message(message, protocol=protocol, max_depth=20))
 
 
-@repeatable
-@given(messages("http"), st.sampled_from(MAPS))
-def test_maps(message: Message, event_map: EventMap) -> None:
-    with suppress(MappingError, *DOCUMENTED):
-        events = events_of(event_map, message, source_id="shop", max_depth=20, max_events=MOST)
-        assert len(events) <= MOST
-        for event in events:
-            keepable(event)
+read_bodies = documents().map(lambda value: Message(json.dumps(value).encode()))
+
+
+@fewer
+@given(read_bodies | messages("http"))
+def test_maps(message: Message) -> None:
+    for event_map in MAPS:
+        with suppress(MappingError, *DOCUMENTED):
+            events = events_of(event_map, message, source_id="s", max_depth=20, max_events=MOST)
+            assert len(events) <= MOST
+            for event in events:
+                keepable(event)
 
 
 PROOFS = [

@@ -138,7 +138,7 @@ def test_events(installation: Installation) -> None:
 @pytest.mark.parametrize("source", ["plain", "mapped"])
 @pytest.mark.parametrize("signed", [True, False])
 def test_webhooks(installation: Installation, source: str, *, signed: bool) -> None:
-    @repeatable
+    @settings(repeatable, max_examples=100 if signed else 25)
     @given(messages("http"))
     def post(message: Message) -> None:
         installation.start_anew()

@@ -126,6 +126,16 @@ def test_integers_outside_int64_become_floats(raw: bytes) -> None:
     assert value == float(raw)
 
 
+@pytest.mark.parametrize("escape", [b"", rb"\"\\"])
+def test_brackets_in_strings_neither_count_nor_hide_others(escape: bytes) -> None:
+    flat = b'["' + escape + b'","[[[{{","]",7]'
+    assert parse_json(flat, max_depth=1)
+    hidden = b'[{"]":' * 3 + b'"' + escape + b'"' + b',"[":1}]' * 3
+    assert parse_json(hidden, max_depth=6)
+    with pytest.raises(MalformedJsonError, match="deeper than 5 levels"):
+        parse_json(hidden, max_depth=5)
+
+
 @pytest.mark.parametrize("depth", [1, 3, 64])
 def test_depth_is_counted_exactly(depth: int) -> None:
     wide = b"[" + b",".join([b'{"[[[":"]{\\"{"}'] * 100) + b"]"

@@ -73,7 +73,9 @@ def _check_depth(raw: bytes, max_depth: int) -> None:
     # Before parsing: the parser recurses. Most texts hold fewer brackets than levels are allowed.
     if raw.count(b"[") + raw.count(b"{") <= max_depth:
         return
-    brackets = _STRING.sub(b"", raw).translate(_AS_BRACKETS, _NOT_BRACKETS)
+    # Without escapes, what stands outside of strings is every second piece between quotes.
+    outside = _STRING.sub(b"", raw) if b"\\" in raw else b"".join(raw.split(b'"')[::2])
+    brackets = outside.translate(_AS_BRACKETS, _NOT_BRACKETS)
     for _ in range(max_depth):  # each pass takes away exactly the innermost level
         brackets = brackets.replace(b"[]", b"")
     if brackets:

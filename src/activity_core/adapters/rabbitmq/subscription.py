@@ -31,8 +31,9 @@ log = structlog.get_logger(__name__)
 
 LONGEST_HOLD = timedelta(minutes=10)
 """A server ends the channel of a message that is unsettled for 30 minutes."""
-GATHER = 0.005
-"""Seconds that a batch waits for more: a burst is read from the link message by message."""
+GAP = 0.001
+MOST_GAPS = 20
+"""Seconds that a batch waits for the next, and how often: a burst comes message by message."""
 
 
 class Subscription:
@@ -72,10 +73,14 @@ class Subscription:
     async def batch(self, most: int) -> list[DeliveredMessage]:
         """What is there, at least one; raises UnavailableError once the server ends it."""
         messages = [await self._arrived.get()]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GATHER):
-                while messages[-1] is not None and len(messages) < most:
-                    messages.append(await self._arrived.get())
+        for _ in range(MOST_GAPS):
+            while len(messages) < most and not self._arrived.empty():
+                messages.append(self._arrived.get_nowait())
+            if len(messages) == most or None in messages:
+                break
+            await asyncio.sleep(GAP)
+            if self._arrived.empty():
+                break
         found = [message for message in messages if message is not None]
         if len(found) < len(messages):
             raise self._over()

@@ -132,7 +132,7 @@ class EventEnvelope:
 
     def _digest(self, data: bytes) -> bytes:
         head = canonical_json([self.type, self.subject, self.datacontenttype, self.dataschema])
-        tail = canonical_json(self.data_base64)
+        tail = b"null" if self.data_base64 is None else canonical_json(self.data_base64)
         return hashlib.sha256(b"%b,%b,%b]" % (head[:-1], data, tail)).digest()
 
     @property

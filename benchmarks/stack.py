@@ -104,6 +104,7 @@ async def program(settings: Settings, command: str) -> AsyncIterator[int]:
         "ACTIVITY_CORE_TEMPORAL_ADDRESS": str(settings.temporal_address),
         "ACTIVITY_CORE_NATS_URL": str(settings.nats_url),
         "ACTIVITY_CORE_UNLISTED_SENDERS": "allow",
+        "ACTIVITY_CORE_MAX_WAITING_EVENTS": "1000000000",  # alone, the API has nobody who routes
         "ACTIVITY_CORE_DEPLOYMENT": settings.deployment,
         "ACTIVITY_CORE_PORT": str(port),
     }

@@ -1,0 +1,70 @@
+"""Batches over HTTP, against multi-row inserts of the same rows from one process.
+
+`activity-core api` runs as a process of its own, with the type of the events registered, so that
+each is checked against its schema. Both sides have the same number of connections.
+"""
+
+from itertools import count
+
+from activity_core.bootstrap.system import open_system
+from activity_core.core.definition_file.parse import parse_definitions
+from activity_core.settings import Settings
+from benchmarks.figure import Figure, Measure, in_turns
+from benchmarks.load import Load, seconds
+from benchmarks.stack import EVENT_TYPE, apply, program
+
+BATCH = 200
+CONNECTIONS = 4
+TYPE = f"""
+kind: event_type
+id: order-created
+type: {EVENT_TYPE}
+versions:
+  - type: object
+    required: [order_id, customer, amount, currency, items]
+    properties:
+      order_id: {{type: string, minLength: 1}}
+      customer: {{type: string, pattern: "^c-[0-9]+$"}}
+      amount: {{type: number, minimum: 0}}
+      currency: {{enum: [EUR, USD]}}
+      items:
+        type: array
+        items:
+          type: object
+          required: [sku, count]
+          properties: {{sku: {{type: string}}, count: {{type: integer, minimum: 1}}}}
+"""
+_numbers = count()
+
+
+async def figure(settings: Settings, *, events: int, goal: float) -> Figure:
+    """So many events a round."""
+    async with open_system(settings) as system:
+        await apply(system, parse_definitions(TYPE, file="bench.yaml"))
+    async with program(settings, "api") as port:
+        pairs = await in_turns(
+            _sending("postgres", str(settings.database_url), events),
+            _sending("http", str(port), events),
+        )
+    return Figure.of(
+        f"intake over HTTP, batches of {BATCH}",
+        pairs,
+        reference_name="multi-row inserts of the same rows",
+        goal=goal,
+        unit="events/s",
+    )
+
+
+def _sending(target: str, address: str, events: int) -> Measure:
+    async def rate() -> float:
+        load = Load(
+            target=target,
+            address=address,
+            prefix=f"intake-{target}-{next(_numbers)}",
+            events=events,
+            batch=BATCH,
+            connections=CONNECTIONS,
+        )
+        return events / await seconds(load)
+
+    return rate

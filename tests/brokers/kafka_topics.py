@@ -47,8 +47,8 @@ async def committed(address: str, group: str) -> Mapping[int, int]:
 async def sender(address: str) -> AsyncIterator[AIOKafkaProducer]:
     """A plain producer."""
     producer = AIOKafkaProducer(bootstrap_servers=address)
-    await producer.start()
     try:
+        await producer.start()
         yield producer
     finally:
         await producer.stop()

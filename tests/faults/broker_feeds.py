@@ -97,13 +97,17 @@ async def feeds(
 
 
 async def all_arrived(running: Installation, found: Sequence[Feed], within: float = 60) -> None:
-    """Wait until as many rows are there as numbers were sent, and everything has settled."""
+    """Wait until as many rows are there as numbers were sent, and every broker knows it."""
     for feed in found:
 
         async def look(feed: Feed = feed) -> bool:
             return await feed.arrived(running) >= len(feed.sent)
 
+        async def is_done(feed: Feed = feed) -> bool:
+            return await feed.line.left(feed.name) == 0
+
         await eventually(look, f"{feed.name}: all of it arrives", within)
+        await eventually(is_done, f"{feed.name}: all of it is acknowledged", within)
     await running.settled()
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from nats import connect
 from tests.brokers.kafka_topics import make_topic
 from tests.contract import broker_kafka, broker_rabbitmq
 from tests.faults.broker_lines import KafkaLine, Line, NatsLine, RabbitmqLine
 from tests.invariants import Published
 
 from activity_core.adapters.kafka.publisher import EVENTS_TOPIC
+from activity_core.adapters.nats.streams import EVENTS_STREAM
 from activity_core.adapters.rabbitmq.connection import RabbitmqConnection
 from activity_core.adapters.rabbitmq.publisher import EXCHANGE
 from activity_core.adapters.rabbitmq.settings import RabbitmqSettings
@@ -41,6 +43,14 @@ async def heard(line: Line) -> Sequence[Published]:
         case RabbitmqLine():
             return await _drained(line)
     raise AssertionError(line)
+
+
+async def forget(line: Line, event_type: str) -> None:
+    """Of NATS, whose stream is the installation's: nothing there is not of its own outbox."""
+    if isinstance(line, NatsLine):
+        client = await connect(str(line.running.env["ACTIVITY_CORE_NATS_URL"]))
+        await client.jetstream().purge_stream(EVENTS_STREAM, subject=event_type)
+        await client.close()
 
 
 async def _drained(line: RabbitmqLine) -> Sequence[Published]:

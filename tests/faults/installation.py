@@ -164,11 +164,13 @@ class Installation:
 async def installation(home: Path, **settings: str) -> AsyncIterator[Installation]:
     """An installation that is ready, and gone afterwards."""
     async with locked(home / "data") as data:
-        ports = choose_ports(["postgres", "temporal", "nats", "api"], demanded={}, preferred={})
+        names = ["postgres", "temporal", "nats", "monitor", "api"]
+        ports = choose_ports(names, demanded={}, preferred={})
+        monitor = ports["monitor"]
         servers: dict[str, Server] = {
             "postgres": EmbeddedPostgres(data, ports["postgres"]),
             "temporal": EmbeddedTemporal(data, ports["temporal"]),
-            "nats": EmbeddedNats(data, ports["nats"]),
+            "nats": EmbeddedNats(data, ports["nats"], monitor_port=monitor),
         }
         programs: dict[str, Program] = {}
         try:
@@ -177,6 +179,7 @@ async def installation(home: Path, **settings: str) -> AsyncIterator[Installatio
                 ACTIVITY_CORE_DATABASE_URL=servers["postgres"].url,  # type: ignore[union-attr]
                 ACTIVITY_CORE_TEMPORAL_ADDRESS=servers["temporal"].address,  # type: ignore[union-attr]
                 ACTIVITY_CORE_NATS_URL=servers["nats"].url,  # type: ignore[union-attr]
+                ACTIVITY_CORE_NATS_MONITOR_URL=f"http://127.0.0.1:{monitor}",
                 ACTIVITY_CORE_PORT=str(ports["api"]),
                 ACTIVITY_CORE_UNLISTED_SENDERS="allow",
                 ACTIVITY_CORE_HTTP_ALLOW='["127.0.0.0/8"]',

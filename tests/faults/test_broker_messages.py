@@ -6,6 +6,7 @@ from datetime import timedelta
 from secrets import SystemRandom
 
 import pytest
+from prometheus_client import REGISTRY
 from tests.api import eventually
 from tests.faults.broker_feeds import (
     EACH,
@@ -149,6 +150,26 @@ async def test_rubbish_is_buried_and_blocks_nothing(
 
                     await eventually(all_buried, f"{feed.name}: all of the rubbish is buried")
         await assert_counted(running, found)
+
+
+async def test_a_broker_that_no_setting_names_is_told_of_and_stops_no_other(
+    running: Installation, lines: Sequence[Line]
+) -> None:
+    failures = intake_failures()
+    nats, others = lines[:1], lines[1:]
+    async with feeds(running, lines, "unnamed") as [feed, *_], intake_inside(running, nats):
+        await feed.send_numbers(range(3))
+        await all_arrived(running, [feed])
+
+        async def is_told() -> bool:
+            return intake_failures() >= failures + len(others)
+
+        await eventually(is_told, "those that cannot be reached are counted, and logged")
+
+
+def intake_failures() -> float:
+    labels = {"loop": "intake", "kind": "unexpected"}
+    return REGISTRY.get_sample_value("activity_core_loop_failures_total", labels) or 0.0
 
 
 async def test_a_burial_that_keeps_nothing_is_noticed(

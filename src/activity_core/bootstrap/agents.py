@@ -50,8 +50,8 @@ async def intake(system: System) -> None:
     refusals = RefusalLog(system.stores.refusals, system.clock)
     burial = Burial(system.stores.dead_letters, refusals, system.clock)
 
-    async def consume(source: EventSource | None) -> None:
-        agent = Intake(
+    def intake_of(source: EventSource | None) -> Intake:
+        return Intake(
             system.brokers.consumer(source),
             reader,
             system.gate,
@@ -62,7 +62,13 @@ async def intake(system: System) -> None:
             source=source,
             horizon=system.settings.horizon,
         )
-        await repeat("intake", agent.step, asyncio.sleep, period=PERIOD)
+
+    async def consume(source: EventSource | None) -> None:
+        async def step() -> bool:
+            # Anew each time: a broker that no setting names is told of again and again.
+            return await intake_of(source).step()
+
+        await repeat("intake", step, asyncio.sleep, period=PERIOD)
 
     inbox = INBOX_STREAM if system.settings.nats_url else None
     async with Intakes(system.gate, consume, inbox=inbox).until_left() as intakes:

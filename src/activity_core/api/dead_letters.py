@@ -96,9 +96,7 @@ async def group_dead_letters(
     return JsonResponse({"items": [_group(group) for group in groups]})
 
 
-@router.post(
-    "/replay", response_model=LetterOutcomes, openapi_extra=_ASKED, responses=_WHICH
-)
+@router.post("/replay", response_model=LetterOutcomes, openapi_extra=_ASKED, responses=_WHICH)
 async def replay_dead_letters(parts: Parts, actor: Actor, wanted: Group) -> Response:
     """Replay a group; what fails stays open, with the error, and stops no other."""
     report = await parts.dead_letter_desk.replay_group(
@@ -107,9 +105,7 @@ async def replay_dead_letters(parts: Parts, actor: Actor, wanted: Group) -> Resp
     return _report(report, DeadLetterStatus.REPLAYED, dry_run=wanted.dry_run)
 
 
-@router.post(
-    "/discard", response_model=LetterOutcomes, openapi_extra=_ASKED, responses=_WHICH
-)
+@router.post("/discard", response_model=LetterOutcomes, openapi_extra=_ASKED, responses=_WHICH)
 async def discard_dead_letters(parts: Parts, actor: Actor, wanted: Group) -> Response:
     """Close a group without processing it; the bytes are kept."""
     report = await parts.dead_letter_desk.discard_group(

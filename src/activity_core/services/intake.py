@@ -36,6 +36,8 @@ from activity_core.services.reception import event_conflict
 log = structlog.get_logger(__name__)
 
 BATCH = 200
+AT_A_STRETCH = 5
+"""Messages that are read before others in the process have their turn: the store's answer, too."""
 REDELIVER_AFTER = timedelta(seconds=5)
 MOST_ATTEMPTS = 5
 """Deliveries of a message that fails for no reason that we know."""
@@ -117,8 +119,13 @@ class Intake:
             async for deliveries in each:
                 held.append(deliveries)
                 await self._gate.entrances()
-                read = [(delivery, await self._read(delivery)) for delivery in deliveries]
-                yield [(delivery, events) for delivery, events in read if events is not None]
+                good = []
+                for number, delivery in enumerate(deliveries):
+                    if number % AT_A_STRETCH == 0:
+                        await asyncio.sleep(0)
+                    if (events := await self._read(delivery)) is not None:
+                        good.append((delivery, events))
+                yield good
 
     async def _read(self, delivery: Delivery) -> Sequence[EventEnvelope] | None:
         """The events of a message; None if it was settled otherwise."""

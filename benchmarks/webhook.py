@@ -23,7 +23,8 @@ from activity_core.services.message_reader import MessageReader
 from activity_core.services.registry import Registry
 from activity_core.services.verifier import Verifier
 from benchmarks.figure import Figure, Measure, in_turns
-from benchmarks.webhook_senders import ENTRANCES, SECRET, SECRET_NAME, SENDERS
+from benchmarks.webhook_entrances import ENTRANCES, SECRET_NAME
+from benchmarks.webhook_senders import SECRET, SENDERS
 
 ALLOWED = 200.0  # microseconds
 MESSAGES = 500

@@ -37,8 +37,10 @@ demo: setup
 dev: setup
 	@$(BIN)/activity-core dev
 
+# Those that time things have the machine to themselves; the others share it.
 test: check
-	@$(BIN)/pytest
+	@$(BIN)/pytest tests/contract tests/e2e tests/faults
+	@$(BIN)/pytest -n 2 --dist loadgroup tests/integration tests/replay tests/unit
 
 # Outages of a minute each; not part of `test`.
 test-long: setup

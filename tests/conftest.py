@@ -19,6 +19,16 @@ from activity_core.embedded.ports import choose_ports
 from activity_core.embedded.postgres import EmbeddedPostgres
 
 _TEMPLATE = "migrated"
+_SHARED = ("kafka_server", "kafka_address", "rabbitmq", "rabbitmq_url")
+"""Servers that are slow to start: all tests of one belong to one process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`-n`): a file stays together, and so do the tests of a server."""
+    for item in items:
+        wanted = [name for name in _SHARED if name in getattr(item, "fixturenames", ())]
+        group = wanted[0].partition("_")[0] if wanted else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,11 @@ from activity_core.ports.registry import RegistryStore
 
 PERIOD = timedelta(seconds=1)
 """How late a change of the registry may be noticed."""
-MISS_PERIOD = timedelta(milliseconds=100)
-"""The same for who is not known: a source that was just applied is there at once."""
+MISS_PERIOD = timedelta(milliseconds=10)
+"""The same for who is not known: a source that was just applied is there at once.
+
+Less than it takes to apply one, and enough that strangers cannot keep the registry busy.
+"""
 
 
 class Gate:

@@ -192,6 +192,9 @@ async def test_an_event_that_never_came_in(system: MemorySystem) -> None:
     beside = await show(system, "/console/events/explain?id=o-1")
     assert "because of" in beside
     assert "schema_mismatch" in beside
+    listed = await show(system, "/console/refusals?sender=anonymous")
+    assert listed.count("schema_mismatch") == 2
+    assert SCRIPT not in listed
 
 
 async def test_nothing_from_outside_is_markup(system: MemorySystem) -> None:
@@ -224,6 +227,8 @@ async def test_lists_filter(system: MemorySystem) -> None:
     assert "Look at" in await show(system, "/console/tasks?status=ready&group=fraud")
     assert "None." in await show(system, "/console/tasks?group=none")
     assert "None." in await show(system, "/console/dead-letters?status=replayed")
+    assert "None." in await show(system, "/console/dead-letters?source_id=nobody")
+    assert "None." in await show(system, "/console/refusals?code=unverified")
     events = await show(system, "/console/events?type=nobody.listens&id=&source=")
     assert "o-3" in events
     assert "o-1" not in events

@@ -109,9 +109,14 @@ class Pages:
 
     async def dead_letters(self, request: Request) -> Response:
         """Dead letters, newest first."""
-        query = asked_list(request, "via", "code", statuses=DeadLetterStatus)
+        query = asked_list(request, "via", "code", "source_id", statuses=DeadLetterStatus)
         found = await self._reading.dead_letters(query)
         return _list_page("dead_letters.html", query, found, DeadLetterStatus)
+
+    async def refusals(self, request: Request) -> Response:
+        """What was turned away at the door, newest first."""
+        query = asked_list(request, "via", "sender", "code", "source", "event_id")
+        return _list_page("refusals.html", query, await self._reading.refusals(query))
 
 
 async def _newest(listing: Listing, status: StrEnum, *, kind: str | None = None) -> Newest:

@@ -44,6 +44,7 @@ def create_console(
                 "/console/runs/{run_id}": pages.run,
                 "/console/tasks": pages.tasks,
                 "/console/dead-letters": pages.dead_letters,
+                "/console/refusals": pages.refusals,
                 "/console/{rest:path}": _nothing,
             }.items()
         ),

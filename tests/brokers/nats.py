@@ -15,13 +15,36 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.api import eventually
 
+from activity_core.adapters.nats.connection import NatsConnection
 from activity_core.adapters.nats.durability import durability_warning
+from activity_core.core.errors import UnavailableError
 from activity_core.embedded.directory import locked
 from activity_core.embedded.ports import LOOPBACK, choose_ports
 from activity_core.embedded.process import ChildProcess, installed_program
 
 READY_WITHIN = 30.0
+
+
+async def make_streams_anew(connection: NatsConnection) -> None:
+    """No streams but ours, which are new.
+
+    The server answers a deletion before the files are gone, and refuses a store of that name until
+    they are.
+    """
+    stream = await connection.jetstream()
+    for info in await stream.streams_info():
+        await stream.delete_stream(str(info.config.name))
+
+    async def made() -> bool:
+        try:
+            await connection.restore_streams()
+        except UnavailableError:
+            return False
+        return True
+
+    await eventually(made, "the streams are new")
 
 
 @dataclass(frozen=True)

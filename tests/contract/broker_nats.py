@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from nats.js import JetStreamContext
+from tests.brokers.nats import make_streams_anew
 from tests.contract.broker_bench import Bench, Published
 
 from activity_core.adapters.nats.connection import NatsConnection
@@ -32,7 +33,10 @@ async def bench(address: str) -> AsyncIterator[Bench]:
 
         connection = await link(address)
         stream = await connection.jetstream()
-        await _make_anew(connection, stream)
+        await make_streams_anew(connection)
+        await stream.add_consumer(
+            INBOX_STREAM, durable_name=DURABLE, name=DURABLE, ack_wait=ACK_WAIT
+        )
         port = choose_ports(["nobody"], demanded={}, preferred={})["nobody"]
         away = await link(f"nats://127.0.0.1:{port}")
 
@@ -58,13 +62,6 @@ async def bench(address: str) -> AsyncIterator[Bench]:
             published=published,
             dedupes=True,
         )
-
-
-async def _make_anew(connection: NatsConnection, stream: JetStreamContext) -> None:
-    for name in (INBOX_STREAM, EVENTS_STREAM):
-        await stream.delete_stream(name)
-    await connection.restore_streams()
-    await stream.add_consumer(INBOX_STREAM, durable_name=DURABLE, name=DURABLE, ack_wait=ACK_WAIT)
 
 
 async def _stored(stream: JetStreamContext) -> Sequence[Published]:

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy
+from tests.brokers.nats import make_streams_anew
 
 from activity_core.adapters.nats.connection import NatsConnection
 from activity_core.adapters.nats.consumer import NatsConsumer, NatsDelivery
@@ -36,10 +37,7 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 async def connection(url: str) -> AsyncIterator[NatsConnection]:
     """Over no streams but ours, which are new."""
     made = NatsConnection(NatsSettings(url))
-    stream = await made.jetstream()
-    for info in await stream.streams_info():
-        await stream.delete_stream(str(info.config.name))
-    await made.restore_streams()
+    await make_streams_anew(made)
     yield made
     await made.forget()
 

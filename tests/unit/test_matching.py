@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from activity_core.core.decision import Outcome
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.event.envelope import EventEnvelope
-from activity_core.core.rules.matching import Match, Matcher, takes
+from activity_core.core.event.patterns import takes
+from activity_core.core.rules.matching import Match, Matcher
 
 
 def definition(id_: Any = "d", **event: Any) -> Any:

@@ -17,6 +17,7 @@ from activity_core.core.errors import (
     PayloadTooLargeError,
     UnsupportedMediaTypeError,
 )
+from activity_core.core.event.media_type import media_type_of
 from activity_core.core.jsontext import parse_json
 
 
@@ -57,7 +58,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 def media_type(request: Request) -> str:
     """The content type without its parameters, in lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type_of(request.headers.get("content-type", ""))
 
 
 def json_body(model: type[BodyT]) -> Callable[[Request], Awaitable[BodyT]]:

@@ -12,7 +12,7 @@ from activity_core.core.definition.event_source import EventSource
 from activity_core.core.definition.event_type import EventType
 from activity_core.core.errors import ForbiddenError
 from activity_core.core.event.envelope import EventEnvelope
-from activity_core.core.rules.matching import takes
+from activity_core.core.event.patterns import takes
 
 
 class Admission:

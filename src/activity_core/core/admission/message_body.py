@@ -14,6 +14,7 @@ from activity_core.core.errors import (
     PayloadTooLargeError,
     UnsupportedMediaTypeError,
 )
+from activity_core.core.event.media_type import is_json, media_type_of
 from activity_core.core.event.message import Message
 from activity_core.core.jsontext import JsonValue, parse_json
 
@@ -21,7 +22,6 @@ MOST_FIELDS = 1_000
 """Fields of a form."""
 
 FORM = "application/x-www-form-urlencoded"
-_JSON = re.compile(r"(application|text)/json|[^/]+/[^/]+\+json")
 _CREDENTIAL = re.compile(
     r"auth|cookie|signature|token|secret|passw|credential|hmac|jwt|session|csrf|assertion"
     r"|api-?key|access-?key|(^|-)sig(-|$)|client-cert"
@@ -37,9 +37,8 @@ def body_of(message: Message, *, max_depth: int) -> JsonValue:
         PayloadTooLargeError: a form of too many fields.
         UnsupportedMediaTypeError: neither JSON nor a form.
     """
-    content_type = message.headers.get("content-type", "")
-    media_type = content_type.partition(";")[0].strip().lower()
-    if not media_type or _JSON.fullmatch(media_type):
+    media_type = media_type_of(message.headers.get("content-type", ""))
+    if not media_type or is_json(media_type):
         return parse_json(message.body, max_depth=max_depth)
     if media_type == FORM:
         return _form(message.body, max_depth)

@@ -17,6 +17,7 @@ from activity_core.core.admission.redaction import MASK, masked, parsed
 from activity_core.core.definition.event_type import EventType
 from activity_core.core.errors import SchemaMismatchError
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.event.patterns import PatternIndex
 from activity_core.core.expression.message import shorten
 from activity_core.core.jsontext import JsonValue
 
@@ -35,12 +36,7 @@ class TypeBook:
     """
 
     def __init__(self, types: Sequence[EventType]) -> None:
-        self._exact: dict[str, _Page] = {}
-        self._by_prefix: dict[str, _Page] = {}
-        for event_type in types:
-            index = self._by_prefix if event_type.type.endswith("*") else self._exact
-            index.setdefault(event_type.type.removesuffix("*"), _Page(event_type))
-        self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
+        self._pages = PatternIndex((type_.type, _Page(type_)) for type_ in types)
 
     def check(self, envelope: EventEnvelope, *, required: bool) -> None:
         """Let an event pass whose data fits its type; `required`: it must have one.
@@ -73,13 +69,7 @@ class TypeBook:
         return envelope if data is envelope.data else replace(envelope, data=data)
 
     def _page_of(self, event_type: str) -> "_Page | None":
-        if (page := self._exact.get(event_type)) is not None:
-            return page
-        for length in self._prefix_lengths:
-            # `*` stands for one character at least.
-            if length < len(event_type) and (page := self._by_prefix.get(event_type[:length])):
-                return page
-        return None
+        return next(self._pages.taking(event_type), None)
 
 
 class _Page:

@@ -15,7 +15,7 @@ from itertools import islice
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.task_template import OURS
 from activity_core.core.definition.trigger import EventTriggerConfig
-from activity_core.core.rules.matching import takes
+from activity_core.core.event.patterns import takes
 
 MOST_CYCLES = 10
 """Cycles that are named at once."""

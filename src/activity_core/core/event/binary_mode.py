@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote_to_bytes
 
 from activity_core.core.errors import InvalidEventError, MalformedJsonError
+from activity_core.core.event.media_type import is_json, media_type_of
 from activity_core.core.jsontext import JsonValue, parse_json
 
-_JSON_TYPE = re.compile(r"(application|text)/json|[^/]+/[^/]+\+json")
 _UTF8_NAMES = ("utf-8", "utf8", "us-ascii")
 _DATA_NAMES = ("data", "data_base64", "payload")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -92,15 +92,10 @@ PROTOCOLS: Mapping[str, Carriage] = {
 }
 
 
-def media_type_of(content_type: str) -> str:
-    """`text/plain` of `Text/Plain; charset=utf-8`."""
-    return content_type.partition(";")[0].strip().lower()
-
-
 def _data(content_type: str, body: bytes, max_depth: int) -> tuple[str, JsonValue]:
     """JSON as its value, text in UTF-8 as a string, anything else as base64."""
     media_type = media_type_of(content_type)
-    if _JSON_TYPE.fullmatch(media_type):
+    if is_json(media_type):
         return "data", parse_json(body, max_depth=max_depth)
     try:
         if media_type.startswith("text/") and _is_utf8(content_type):

@@ -14,8 +14,9 @@ from activity_core.core.errors import (
     PayloadTooLargeError,
     UnsupportedMediaTypeError,
 )
-from activity_core.core.event.binary_mode import HTTP, PROTOCOLS, Carriage, media_type_of
+from activity_core.core.event.binary_mode import HTTP, PROTOCOLS, Carriage
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.event.media_type import media_type_of
 from activity_core.core.event.message import Message
 from activity_core.core.jsontext import MAX_DEPTH, JsonValue, parse_json
 

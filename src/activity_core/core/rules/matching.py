@@ -5,8 +5,7 @@ In: the registry's definitions, indexed by their type patterns (`Matcher`), and 
 An expression is compiled when the first event needs it: a registry of thousands is ready at once.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +14,7 @@ from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.trigger import EventTriggerConfig
 from activity_core.core.errors import ExpressionError
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.event.patterns import PatternIndex, takes
 from activity_core.core.expression.condition import Bindings, Program, compile_expression
 from activity_core.core.jsontext import canonical_json
 
@@ -78,19 +78,12 @@ class Matcher:
     """An index over definitions; those without an event trigger are left out."""
 
     def __init__(self, definitions: Sequence[tuple[ActivityDefinition, int]]) -> None:
-        self._exact: dict[str, list[_Listener]] = defaultdict(list)
-        self._by_prefix: dict[str, list[_Listener]] = defaultdict(list)
-        for definition, version in definitions:
-            if (trigger := definition.trigger.event) is not None:
-                listener = _Listener(definition.id, version, trigger)
-                for pattern in set(trigger.all_types):
-                    index = self._by_prefix if pattern.endswith("*") else self._exact
-                    index[pattern.removesuffix("*")].append(listener)
-        self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._listeners = PatternIndex(_by_pattern(definitions))
 
     def match(self, event: EventEnvelope) -> list[Match]:
         """One per definition that listens, in the order of their ids."""
-        listeners = {listener.definition_id: listener for listener in self._listening(event.type)}
+        taking = self._listeners.taking(event.type)
+        listeners = {listener.definition_id: listener for listener in taking}
         if not listeners:
             return []
         bindings = Bindings({"event": event.for_conditions()})
@@ -100,18 +93,12 @@ class Matcher:
             if takes(listener.trigger.source, event.source)
         ]
 
-    def _listening(self, event_type: str) -> Iterator[_Listener]:
-        yield from self._exact.get(event_type, ())
-        for length in self._prefix_lengths:
-            if length >= len(event_type):
-                return
-            yield from self._by_prefix.get(event_type[:length], ())
 
-
-def takes(pattern: str | None, text: str) -> bool:
-    """Whether a pattern takes a text; a final `*` stands for one or more characters."""
-    if pattern is None:
-        return True
-    if pattern.endswith("*"):
-        return len(text) >= len(pattern) and text.startswith(pattern[:-1])
-    return text == pattern
+def _by_pattern(
+    definitions: Iterable[tuple[ActivityDefinition, int]],
+) -> Iterator[tuple[str, _Listener]]:
+    for definition, version in definitions:
+        if (trigger := definition.trigger.event) is not None:
+            listener = _Listener(definition.id, version, trigger)
+            for pattern in set(trigger.all_types):
+                yield pattern, listener

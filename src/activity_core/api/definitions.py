@@ -10,7 +10,7 @@ from pydantic import Field
 from activity_core.api.body import media_type, read_body
 from activity_core.api.parts import Actor, ApiLimits, ApiParts, Parts
 from activity_core.api.problem import JsonResponse
-from activity_core.api.route import Cursor, Limit, StrictRoute, listing, problems
+from activity_core.api.route import Cursor, Limit, StrictRoute, ids_of_page, listing, problems
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.definitions import (
     AppliedSet,
@@ -105,10 +105,10 @@ def _applied(id_key: str, item: AppliedEntrance) -> dict[str, Any]:
 async def list_definitions(parts: Parts, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Definitions with their current versions, by id, retired ones included."""
     snapshot = await parts.registry_store.snapshot()
-    ids = sorted(id_ for id_ in snapshot.entries if cursor is None or id_ > cursor)
-    standings = await parts.schedules.standings(ids[:limit])
-    page = [definition_item(snapshot.entries[id_], standings[id_]) for id_ in ids[:limit]]
-    return listing(Page(page, ids[limit - 1] if len(ids) > limit else None))
+    ids, following = ids_of_page(snapshot.entries, limit, cursor)
+    standings = await parts.schedules.standings(ids)
+    page = [definition_item(snapshot.entries[id_], standings[id_]) for id_ in ids]
+    return listing(Page(page, following))
 
 
 @router.get(

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
-from activity_core.api.route import Cursor, Limit, StrictRoute, listing, problems
+from activity_core.api.route import Cursor, Limit, StrictRoute, ids_of_page, listing, problems
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.entrances import EventTypeDetail, EventTypeItem
 from activity_core.core.definition.event_type import EventType
@@ -22,10 +22,9 @@ Entry = EntranceEntry[EventType]
 @router.get("", response_model=PageOf[EventTypeItem], responses=problems(_400="bad parameters"))
 async def list_event_types(parts: Parts, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Event types with their current versions, by id, retired ones included."""
-    entries = await parts.entrance_desk.event_types()
-    rest = [entry for entry in entries if cursor is None or entry.part.id > cursor]
-    following = rest[limit - 1].part.id if len(rest) > limit else None
-    return listing(Page([_item(entry) for entry in rest[:limit]], following))
+    entries = {entry.part.id: entry for entry in await parts.entrance_desk.event_types()}
+    ids, following = ids_of_page(entries, limit, cursor)
+    return listing(Page([_item(entries[id_]) for id_ in ids], following))
 
 
 @router.get(

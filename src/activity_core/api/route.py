@@ -4,7 +4,7 @@ A parameter that a route does not have is an error with a suggestion, never igno
 a typing error would list everything.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Query as Parameter
@@ -45,6 +45,14 @@ def query(filters: Mapping[str, str | None], limit: int, cursor: str | None) -> 
     """The port's question: filters that were not given are left out."""
     given = {name: value for name, value in filters.items() if value is not None}
     return Query(given, limit, cursor)
+
+
+def ids_of_page(
+    ids: Iterable[str], limit: int, cursor: str | None
+) -> tuple[Sequence[str], str | None]:
+    """Those of one page of a list that is at hand as a whole, and where the next goes on."""
+    rest = sorted(id_ for id_ in ids if cursor is None or id_ > cursor)
+    return rest[:limit], rest[limit - 1] if len(rest) > limit else None
 
 
 def listing(page: Page) -> JsonResponse:

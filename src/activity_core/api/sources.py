@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from activity_core.api.definition_control import WHY, Reason
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
-from activity_core.api.route import Cursor, Limit, StrictRoute, listing, problems
+from activity_core.api.route import Cursor, Limit, StrictRoute, ids_of_page, listing, problems
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.entrances import SourceDetail, SourceItem
 from activity_core.core.definition.event_source import EventSource
@@ -25,10 +25,9 @@ _CHANGED = problems(_404="no such source", _409="its state does not allow this")
 @router.get("", response_model=PageOf[SourceItem], responses=problems(_400="bad parameters"))
 async def list_sources(parts: Parts, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Event sources with their current versions, by id, retired ones included."""
-    entries = await parts.entrance_desk.sources()
-    rest = [entry for entry in entries if cursor is None or entry.part.id > cursor]
-    following = rest[limit - 1].part.id if len(rest) > limit else None
-    return listing(Page([_item(entry) for entry in rest[:limit]], following))
+    entries = {entry.part.id: entry for entry in await parts.entrance_desk.sources()}
+    ids, following = ids_of_page(entries, limit, cursor)
+    return listing(Page([_item(entries[id_]) for id_ in ids], following))
 
 
 @router.get("/{source_id}", response_model=SourceDetail, responses=problems(_404="no such source"))

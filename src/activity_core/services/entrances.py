@@ -4,14 +4,21 @@ In: requests from the API. Out: entries as they are in force, and lines in the r
 versions come by `services.registry` only. The gates notice within a second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from activity_core.core.definition.event_source import EventSource
 from activity_core.core.definition.event_type import EventType
 from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.ports.clock import Clock
-from activity_core.ports.entrances import Change, EntranceEntry, EntranceLine, Entrances
+from activity_core.ports.entrances import (
+    Change,
+    EntranceEntry,
+    EntranceLine,
+    Entrances,
+    EntranceT,
+)
 from activity_core.ports.registry import RegistryStore
 
 
@@ -88,35 +95,34 @@ class EntranceDesk:
         Raises:
             NotFoundError: it was never applied.
         """
-        async with self.store.edit(actor, self.clock.now) as edit:
-            entry = _event_type(edit.entrances, type_id)
-            if not entry.retired:
-                line = EntranceLine(
-                    entry.part.kind,
-                    type_id,
-                    Change.RETIRED,
-                    entry.version,
-                    paused=False,
-                    retired=True,
-                    reason=reason,
-                )
-                await edit.log([], [line])
-        return await self.event_type(type_id)
+        look = partial(_event_type, type_id=type_id)
+        return await self._change(look, Change.RETIRED, actor, reason)
 
     async def _change_source(
         self, source_id: str, change: Change, actor: str, reason: str
     ) -> EntranceEntry[EventSource]:
+        return await self._change(partial(_source, source_id=source_id), change, actor, reason)
+
+    async def _change(
+        self,
+        look: Callable[[Entrances], EntranceEntry[EntranceT]],
+        change: Change,
+        actor: str,
+        reason: str,
+    ) -> EntranceEntry[EntranceT]:
+        """Append the change, unless things are so already; `look` finds whom it is about."""
         async with self.store.edit(actor, self.clock.now) as edit:
-            entry = _source(edit.entrances, source_id)
+            entry = look(edit.entrances)
+            part = entry.part
             if entry.retired and change is not Change.RETIRED:
                 raise ConflictError(
                     "it is retired",
-                    subject=f"source {source_id}",
+                    subject=f"{part.kind} {part.id}",
                     hint="apply its file again to bring it back",
                 )
             line = EntranceLine(
-                entry.part.kind,
-                source_id,
+                part.kind,
+                part.id,
                 change,
                 entry.version,
                 paused=entry.paused if change is Change.RETIRED else change is Change.PAUSED,
@@ -125,7 +131,7 @@ class EntranceDesk:
             )
             if (line.paused, line.retired) != (entry.paused, entry.retired):
                 await edit.log([], [line])
-        return await self.source(source_id)
+        return look(await self.store.entrances())
 
 
 def _source(known: Entrances, source_id: str) -> EntranceEntry[EventSource]:

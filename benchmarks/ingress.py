@@ -5,13 +5,10 @@ sides commit durably and work on as many connections.
 """
 
 from collections.abc import Sequence
-from itertools import count
 
-from benchmarks.figure import Figure, Measure, in_turns
-from benchmarks.load import Load, seconds
+from benchmarks.figure import Figure, in_turns
+from benchmarks.load import sending
 from benchmarks.stack import program, servers
-
-_numbers = count()
 
 
 async def measure() -> Sequence[Figure]:
@@ -22,21 +19,10 @@ async def measure() -> Sequence[Figure]:
         async def figure(
             name: str, *, events: int, batch: int, connections: int, goal: float
         ) -> Figure:
-            def sending(target: str, address: str) -> Measure:
-                async def rate() -> float:
-                    load = Load(
-                        target=target,
-                        address=address,
-                        prefix=f"{target}-{next(_numbers)}",
-                        events=events,
-                        batch=batch,
-                        connections=connections,
-                    )
-                    return events / await seconds(load)
-
-                return rate
-
-            pairs = await in_turns(sending("postgres", database), sending("http", str(port)))
+            size = {"events": events, "batch": batch, "connections": connections}
+            pairs = await in_turns(
+                sending("postgres", database, **size), sending("http", str(port), **size)
+            )
             return Figure.of(
                 name,
                 pairs,

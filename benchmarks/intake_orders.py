@@ -9,30 +9,14 @@ from collections.abc import Sequence
 from activity_core.bootstrap.system import System
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.event.binding import STRUCTURED
-from benchmarks.stack import apply
+from benchmarks.stack import apply, order_type
 
 SENDER = "/bench/shop"
 SOURCE = "bench"
 EVENT_TYPE = "shop.order.placed"
 HEADERS = {"content-type": STRUCTURED}
 ENTRANCES = f"""
-kind: event_type
-id: order-placed
-type: {EVENT_TYPE}
-versions:
-  - type: object
-    required: [order_id, customer, amount, currency, items]
-    properties:
-      order_id: {{type: string, minLength: 1}}
-      customer: {{type: string, pattern: "^c-[0-9]+$"}}
-      amount: {{type: number, minimum: 0}}
-      currency: {{enum: [EUR, USD]}}
-      items:
-        type: array
-        items:
-          type: object
-          required: [sku, count]
-          properties: {{sku: {{type: string}}, count: {{type: integer, minimum: 1}}}}
+{order_type(EVENT_TYPE)}
 ---
 kind: source
 id: {SOURCE}

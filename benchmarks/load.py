@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 import uvloop
@@ -16,8 +17,10 @@ from pydantic import BaseModel
 
 from activity_core.core.event.envelope import EventEnvelope
 from benchmarks.bare_inserts import inserters
+from benchmarks.figure import Measure
 from benchmarks.stack import order
 
+_numbers = count()
 Sender = Callable[[], Awaitable[None]]
 """Sends what is left of the work on a connection of its own, one piece after the other."""
 
@@ -52,6 +55,23 @@ async def seconds(load: Load) -> float:
     if process.returncode:
         raise RuntimeError(f"the load failed: {load}")
     return float(output)
+
+
+def sending(target: str, address: str, *, events: int, batch: int, connections: int) -> Measure:
+    """Events a second of such a load, with other ids each time."""
+
+    async def rate() -> float:
+        load = Load(
+            target=target,
+            address=address,
+            prefix=f"{target}-{next(_numbers)}",
+            events=events,
+            batch=batch,
+            connections=connections,
+        )
+        return events / await seconds(load)
+
+    return rate
 
 
 async def _requesters(load: Load, batches: Sequence[Sequence[EventEnvelope]]) -> list[Sender]:

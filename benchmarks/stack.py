@@ -94,6 +94,29 @@ def order(event_id: str) -> EventEnvelope:
     )
 
 
+def order_type(event_type: str) -> str:
+    """YAML of an event type that orders fit."""
+    return f"""
+kind: event_type
+id: order
+type: {event_type}
+versions:
+  - type: object
+    required: [order_id, customer, amount, currency, items]
+    properties:
+      order_id: {{type: string, minLength: 1}}
+      customer: {{type: string, pattern: "^c-[0-9]+$"}}
+      amount: {{type: number, minimum: 0}}
+      currency: {{enum: [EUR, USD]}}
+      items:
+        type: array
+        items:
+          type: object
+          required: [sku, count]
+          properties: {{sku: {{type: string}}, count: {{type: integer, minimum: 1}}}}
+"""
+
+
 @asynccontextmanager
 async def program(settings: Settings, command: str) -> AsyncIterator[int]:
     """`activity-core COMMAND` as a process of its own, while inside; yields the port of its API."""

@@ -26,7 +26,7 @@ from activity_core.ports.dead_letters import (
     LetterFilter,
     LetterGroup,
 )
-from activity_core.services.dead_letters import MOST, GroupReport, Outcome
+from activity_core.services.dead_letters import MOST, GroupReport, Resolution
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], route_class=StrictRoute)
 
@@ -142,7 +142,7 @@ async def replay_dead_letter(
 async def discard_dead_letter(parts: Parts, actor: Actor, dead_letter_id: str) -> Response:
     """Close it without processing it; its bytes are kept."""
     await parts.dead_letter_desk.discard(dead_letter_id, actor)
-    return JsonResponse(_outcome(Outcome(dead_letter_id), DeadLetterStatus.DISCARDED))
+    return JsonResponse(_outcome(Resolution(dead_letter_id), DeadLetterStatus.DISCARDED))
 
 
 def _report(report: GroupReport, done: DeadLetterStatus, *, dry_run: bool) -> Response:
@@ -150,7 +150,7 @@ def _report(report: GroupReport, done: DeadLetterStatus, *, dry_run: bool) -> Re
     return JsonResponse({"items": items, "after": report.after, "dry_run": dry_run})
 
 
-def _outcome(outcome: Outcome, done: DeadLetterStatus) -> dict[str, Any]:
+def _outcome(outcome: Resolution, done: DeadLetterStatus) -> dict[str, Any]:
     error = outcome.error
     return {
         "dead_letter_id": outcome.dead_letter_id,

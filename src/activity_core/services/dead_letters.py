@@ -33,7 +33,7 @@ Retry = Callable[[str], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Resolution:
     """What became, or would become, of one letter; `error` if it stays open."""
 
     dead_letter_id: str
@@ -46,7 +46,7 @@ class Outcome:
 class GroupReport:
     """What became of a group. `after`: the id to go on from, empty if there is no more."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Resolution] = field(default_factory=list)
     after: str = ""
 
 
@@ -74,7 +74,7 @@ class DeadLetterDesk:
         self._tenant = tenant
         self._retry = retry
 
-    async def replay(self, dead_letter_id: str, by: str, *, dry_run: bool = False) -> Outcome:
+    async def replay(self, dead_letter_id: str, by: str, *, dry_run: bool = False) -> Resolution:
         """Send it the way of any other message, then close it; `dry_run`: only judge it.
 
         Raises:
@@ -87,12 +87,12 @@ class DeadLetterDesk:
             if not dry_run:
                 await self._retry(letter.run_id)
                 await self._resolve(letter, DeadLetterStatus.REPLAYED, by)
-            return Outcome(dead_letter_id, run_id=letter.run_id)
+            return Resolution(dead_letter_id, run_id=letter.run_id)
         events = await self._reader.events(letter)
         if not dry_run:
             await self._accept(events)
             await self._resolve(letter, DeadLetterStatus.REPLAYED, by)
-        return Outcome(dead_letter_id, events)
+        return Resolution(dead_letter_id, events)
 
     async def discard(self, dead_letter_id: str, by: str) -> None:
         """Close it without processing it; the bytes are kept.
@@ -113,7 +113,7 @@ class DeadLetterDesk:
             UnavailableError: in the middle; what was replayed before is closed.
         """
 
-        async def replay(letter: DeadLetter) -> Outcome:
+        async def replay(letter: DeadLetter) -> Resolution:
             return await self.replay(letter.dead_letter_id, by, dry_run=dry_run)
 
         return await self._each(chosen, replay, limit, after)
@@ -123,17 +123,17 @@ class DeadLetterDesk:
     ) -> GroupReport:
         """Discard open letters in the order of their ids."""
 
-        async def discard(letter: DeadLetter) -> Outcome:
+        async def discard(letter: DeadLetter) -> Resolution:
             if not dry_run:
                 await self.discard(letter.dead_letter_id, by)
-            return Outcome(letter.dead_letter_id)
+            return Resolution(letter.dead_letter_id)
 
         return await self._each(chosen, discard, limit, after)
 
     async def _each(
         self,
         chosen: LetterFilter,
-        act: Callable[[DeadLetter], Awaitable[Outcome]],
+        act: Callable[[DeadLetter], Awaitable[Resolution]],
         limit: int,
         after: str,
     ) -> GroupReport:
@@ -162,13 +162,15 @@ class DeadLetterDesk:
         await self._letters.resolve(letter.dead_letter_id, status, by, self._clock.now())
 
 
-async def _outcome(letter: DeadLetter, act: Callable[[DeadLetter], Awaitable[Outcome]]) -> Outcome:
+async def _outcome(
+    letter: DeadLetter, act: Callable[[DeadLetter], Awaitable[Resolution]]
+) -> Resolution:
     try:
         return await act(letter)
     except UnavailableError:
         raise
     except ActivityCoreError as error:
-        return Outcome(letter.dead_letter_id, error=error)
+        return Resolution(letter.dead_letter_id, error=error)
 
 
 def _open(letter: DeadLetter) -> DeadLetter:

@@ -36,7 +36,6 @@ class Brokers:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._links: list[RabbitmqConnection] = []
 
     @cached_property
     def nats(self) -> NatsConnection:
@@ -82,6 +81,15 @@ class Brokers:
         """
         return RabbitmqConnection(_rabbitmq(self._settings))
 
+    @cached_property
+    def rabbitmq_out(self) -> RabbitmqConnection:
+        """A link of the relay's own; raises what `rabbitmq` does.
+
+        A server short of memory reads no more from who publishes, and acknowledgements on the same
+        link would wait too.
+        """
+        return RabbitmqConnection(_rabbitmq(self._settings))
+
     @property
     def checks(self) -> Mapping[str, Check]:
         """Whether the brokers that the settings name answer now; UnavailableError if not."""
@@ -120,10 +128,7 @@ class Brokers:
             case "kafka":
                 return KafkaPublisher(self.kafka)
             case "rabbitmq":
-                # A link of its own: a server short of memory reads no more from who publishes,
-                # and acknowledgements on the same link would wait too.
-                self._links.append(link := RabbitmqConnection(_rabbitmq(self._settings)))
-                return RabbitmqPublisher(link)
+                return RabbitmqPublisher(self.rabbitmq_out)
             case "nats":
                 return NatsPublisher(self.nats)
 
@@ -132,11 +137,9 @@ class Brokers:
         made = self.__dict__  # a cached property is there once it was asked for
         if isinstance(publisher := made.get("publisher"), KafkaPublisher):
             await publisher.close()
-        for name in ("nats", "kafka", "rabbitmq"):
+        for name in ("nats", "kafka", "rabbitmq", "rabbitmq_out"):
             if name in made:
                 await made[name].forget()
-        for link in self._links:
-            await link.forget()
 
 
 def _sasl(settings: Settings) -> Sasl | None:

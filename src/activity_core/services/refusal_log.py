@@ -5,7 +5,6 @@ In: errors from `reception` and `burial`, with the event if there is one. Out: r
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import structlog
 
@@ -64,9 +63,7 @@ class RefusalLog:
                 continue
             REFUSALS.labels(via, error.code).inc()
             if not self._limiter.spend(1, self._clock.now()):
-                kept.append(
-                    replace(self._refusal(via, sender, error, event), dead_letter_id=dead_letter_id)
-                )
+                kept.append(self._refusal(via, sender, error, event, dead_letter_id))
         if not kept:
             return
         try:
@@ -75,7 +72,12 @@ class RefusalLog:
             log.warning("refusals_not_kept", via=via, sender=sender, number=len(kept))
 
     def _refusal(
-        self, via: str, sender: str, error: ActivityCoreError, event: EventEnvelope | None
+        self,
+        via: str,
+        sender: str,
+        error: ActivityCoreError,
+        event: EventEnvelope | None,
+        dead_letter_id: str,
     ) -> Refusal:
         message, trusted = str(error), event
         if isinstance(error, UnverifiedError):
@@ -89,4 +91,5 @@ class RefusalLog:
             event_source=trusted.source if trusted else "",
             event_id=trusted.id if trusted else "",
             event_type=trusted.type if trusted else "",
+            dead_letter_id=dead_letter_id,
         )

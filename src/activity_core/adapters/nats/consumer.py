@@ -111,10 +111,11 @@ class NatsConsumer:
             info = await stream.stream_info(self._stream)
             await bind(stream, info, self._durable, self._subjects)
             pull = await stream.pull_subscribe_bind(durable=self._durable, stream=self._stream)
+            incarnation = _incarnation(info)
             try:
                 while True:
                     if messages := await self._fetched(stream, pull, batch):
-                        yield [NatsDelivery(each, _incarnation(info)) for each in messages]
+                        yield [NatsDelivery(each, incarnation) for each in messages]
             finally:
                 await _end(pull)
 

@@ -4,7 +4,6 @@ Read by `definition_file`; carried out by `core.admission` over secrets that `po
 Nothing here holds a secret, only where it is found.
 """
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
@@ -168,5 +167,5 @@ class Verification(OneOf):
     @property
     def proof(self) -> Proof:
         """The one that is given."""
-        ways: Iterable[Proof | None] = (getattr(self, f"{kind}_") for kind in self.kinds)
-        return next(way for way in ways if way is not None)
+        proof: Proof = getattr(self, f"{self.given}_")
+        return proof

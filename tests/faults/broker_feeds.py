@@ -6,7 +6,7 @@ Nothing of the product is used to count but its tables.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -82,12 +82,22 @@ class Feed:
 
 @asynccontextmanager
 async def feeds(
-    running: Installation, lines: Iterable[Line], name: str, type_: str = FACT
+    running: Installation,
+    lines: Iterable[Line],
+    name: str,
+    type_: str = FACT,
+    allow: Mapping[str, Sequence[str]] | None = None,
 ) -> AsyncIterator[Sequence[Feed]]:
-    """A feed on each line, known to the installation while inside."""
+    """A feed on each line, known to the installation while inside; `allow` from its first version.
+
+    What a later version allows is known to the parts a moment later, not at once.
+    """
     found = [Feed(line, f"{name}-{line.kind}", type_) for line in lines]
     ways = {feed: await feed.line.open(feed.name) for feed in found}
-    sources = [{"kind": "source", "id": feed.name, feed.line.kind: ways[feed]} for feed in found]
+    rest = {} if allow is None else {"allow": allow}
+    sources = [
+        {"kind": "source", "id": feed.name, feed.line.kind: ways[feed], **rest} for feed in found
+    ]
     await running.api.apply("\n---\n".join([DEFINITION, *map(json.dumps, sources)]))
     try:
         yield found

@@ -121,8 +121,8 @@ async def test_a_dead_letter_that_is_replayed_twice_leads_to_one_run(
     running: Installation,
 ) -> None:
     await running.api.apply(DEFINITION)
-    async with feeds(running, [NatsLine(running)], "again", "replayed.fact") as [feed]:
-        await allow(running, feed, "nothing.of.that")
+    nothing = {"types": ["nothing.of.that"]}
+    async with feeds(running, [NatsLine(running)], "again", "replayed.fact", nothing) as [feed]:
         await feed.send([feed.event(1)] * 3)
         one, two, three = await letters(running, feed, 3)
         await allow(running, feed, "replayed.*")

@@ -63,6 +63,12 @@ class Program:
     result_type: str
     _compiled: Any
 
+    @property
+    def syntax(self) -> bytes:
+        """What it was compiled to, as cel-cpp's protobuf message (an Any of CheckedExpr)."""
+        serialized: bytes = self._compiled.serialize()
+        return serialized
+
     def evaluate(self, values: Values) -> JsonValue:
         """The result as JSON: timestamps in RFC 3339, durations as `90s`, bytes in base64.
 

@@ -1,0 +1,1 @@
+"""Matching: which definitions an event is for, without asking each of them."""

@@ -57,6 +57,20 @@ async def test_old_revisions_can_be_read_again(stores: Stores):
     assert dict((await stores.registry.snapshot(0)).entries) == {}
 
 
+async def test_what_changed_since_a_revision(stores: Stores):
+    await stores.publish(definition(), definition("other"))
+    await stores.publish(definition(title="Second"), version=2, at=AT + SECOND)
+    async with stores.registry.edit("bob", lambda: AT) as edit:
+        await edit.put_connection(BILLING)
+    all_of_it = await stores.registry.snapshot()
+    assert await stores.registry.changed_since(0) == all_of_it
+    second = await stores.registry.changed_since(1)
+    assert second.revision == 2
+    assert second.entries == {ID: all_of_it.entries[ID]}
+    assert dict(second.connections) == {"billing": BILLING}
+    assert dict((await stores.registry.changed_since(2)).entries) == {}
+
+
 async def test_versions_stay_as_they_were_published(stores: Stores):
     await stores.publish(definition())
     await stores.publish(definition(title="Second"), version=2)

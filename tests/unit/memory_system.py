@@ -27,6 +27,7 @@ from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Caution, Probe
 from activity_core.api.peer import Peers
 from activity_core.core.run.run import PendingRun
 from activity_core.ports.doorbell import Topic
+from activity_core.ports.inbox import Inbox
 from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
 from activity_core.services.catalogue import Catalogue
@@ -34,9 +35,11 @@ from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
 from activity_core.services.explain import Explain
 from activity_core.services.explain_slot import ExplainSlot
+from activity_core.services.flow import FlowControl
 from activity_core.services.gate import Gate
 from activity_core.services.ingest import Ingest
 from activity_core.services.letter_reader import LetterReader
+from activity_core.services.listeners import Listeners
 from activity_core.services.manual_trigger import ManualTrigger
 from activity_core.services.message_reader import MessageReader
 from activity_core.services.reception import Reception
@@ -211,9 +214,15 @@ class MemorySystem:
         transport = httpx.ASGITransport(app=self.app(**how))
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
 
+    def router(self, inbox: Inbox | None = None) -> Router:
+        """A router of its own over the inbox, or over another one."""
+        listeners = Listeners(self.registry_store)
+        control = FlowControl(tenant="main", deployment="test")
+        return Router(inbox or self.inbox, listeners, control, self.clock, self.doorbell)
+
     async def work(self) -> None:
         """Route what is pending, start what was decided, carry it out."""
-        router = Router(self.inbox, self.registry_store, self.doorbell, self.clock)
+        router = self.router()
         while await router.step():
             pass
         starter = Starter(

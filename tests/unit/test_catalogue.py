@@ -30,8 +30,8 @@ class SlowRegistry(MemoryRegistryStore):
             raise self.error
         return self.looks
 
-    async def snapshot(self, revision: int | None = None) -> RegistrySnapshot:
-        return RegistrySnapshot(revision or 0, {}, {})
+    async def changed_since(self, revision: int) -> RegistrySnapshot:
+        return RegistrySnapshot(revision, {}, {})
 
 
 async def _published(*definition_ids: str) -> MemoryRegistryStore:

@@ -45,7 +45,7 @@ class Scene:
         self.router = self.router_over(self.system.inbox)
 
     def router_over(self, inbox: Any) -> Router:
-        return Router(inbox, self.system.registry_store, self.system.doorbell, self.system.clock)
+        return self.system.router(inbox)
 
     async def apply(self, text: str = DEFINITIONS) -> None:
         await self.registry.apply(parse_definitions(text, file="t"), "ann")

@@ -11,7 +11,6 @@ from activity_core.core.run.run import RunStatus
 from activity_core.ports.engine import WorkflowState
 from activity_core.ports.run_queue import Signal, SignalKind
 from activity_core.services.registry import Registry
-from activity_core.services.router import Router
 from activity_core.services.starter import LEASE, Starter
 
 DEFINITIONS = """
@@ -48,7 +47,7 @@ class Scene:
             EventEnvelope(id=str(number), source=f"/{type_}", type=type_) for number in range(count)
         ]
         await system.ingest.accept(envelopes, "http")
-        await Router(system.inbox, system.registry_store, system.doorbell, system.clock).step()
+        await system.router().step()
 
     def leased(self) -> int:
         rows = self.system.state.tables.executions.values()

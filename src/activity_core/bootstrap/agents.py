@@ -16,8 +16,10 @@ from activity_core.core.definition.event_source import EventSource
 from activity_core.ports.doorbell import Topic
 from activity_core.services.backfill import Backfiller
 from activity_core.services.burial import Burial
+from activity_core.services.flow_keeper import FlowKeeper
 from activity_core.services.intake import Intake
 from activity_core.services.intakes import Intakes
+from activity_core.services.listeners import Listeners
 from activity_core.services.loop import repeat, serve
 from activity_core.services.reconciler import Reconciler
 from activity_core.services.refusal_log import RefusalLog
@@ -39,9 +41,26 @@ HOUSEKEEPING_PERIOD = 3_600.0
 
 async def router(system: System) -> None:
     """Routes accepted events."""
-    stores = system.stores
-    agent = Router(stores.inbox, stores.registry, system.doorbell, system.clock)
+    agent = Router(
+        system.stores.inbox,
+        Listeners(system.stores.registry),
+        system.flow_control(),
+        system.clock,
+        system.doorbell,
+    )
     await serve("router", agent.step, system.doorbell, Topic.ROUTER, period=PERIOD)
+
+
+async def flow(system: System) -> None:
+    """Lets held events go on when their time has come, or a run made room."""
+    agent = FlowKeeper(
+        system.stores.flow,
+        Listeners(system.stores.registry),
+        system.flow_control(),
+        system.clock,
+        system.doorbell,
+    )
+    await agent.run()
 
 
 async def intake(system: System) -> None:

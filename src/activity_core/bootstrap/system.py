@@ -36,6 +36,7 @@ from activity_core.core.rules.task_spec import TaskKind
 from activity_core.ports.context_source import ContextSource
 from activity_core.ports.task_performer import TaskPerformer
 from activity_core.services.catalogue import Catalogue
+from activity_core.services.flow import FlowControl
 from activity_core.services.gate import Gate
 from activity_core.services.ingest import Ingest
 from activity_core.services.loop import until_available
@@ -166,6 +167,10 @@ class System:
             deployment=settings.deployment,
         )
         return RunSteps(runner, performer, self._settler(catalogue))
+
+    def flow_control(self) -> FlowControl:
+        """Which events wait, join, or are let go."""
+        return FlowControl(tenant=self.settings.tenant, deployment=self.settings.deployment)
 
     def slot_histories(self) -> SlotHistories:
         """What was in force when."""

@@ -21,6 +21,7 @@ INTERRUPTED = 130
 
 AGENT_HELP = {
     "router": "Decide about accepted events.",
+    "flow": "Let held events go on when it is their turn.",
     "intake": "Take events from the broker into the inbox.",
     "starter": "Start workflows for decided runs.",
     "worker": "Carry out runs and automated tasks.",

@@ -4,8 +4,7 @@ Made by `services.router` (events), the run itself (slots) and `services.manual_
 (requests); kept for ever in the decision ledger and read by `explain`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -34,28 +33,15 @@ class Outcome(StrEnum):
 class PendingEvent:
     """An accepted event that is not routed yet.
 
-    `position` orders the inbox (it is not a commit order); `key` identifies the event.
+    `position` orders the inbox (it is not a commit order); `key` identifies the event; `size` is
+    that of its body in bytes.
     """
 
     position: int
     key: bytes
     received_at: datetime
     envelope: EventEnvelope
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What the router proposes for one definition that listens to an event.
-
-    With outcome `fired` the store creates the run, or answers `deduplicated` if the occurrence
-    already has one.
-    """
-
-    definition_id: str
-    version: int
-    outcome: Outcome
-    occurrence_key: str
-    reason: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +49,10 @@ class Routing:
     """One event's way through the registry, at one revision of it.
 
     `listened` counts every definition whose type pattern took the event; `filtered` of them left
-    no decision row (they can be recomputed from the revision), the others are `candidates`.
+    no decision row (they can be recomputed from the revision), all others have a decision.
     """
 
     event: PendingEvent
     revision: int
     listened: int
     filtered: int
-    candidates: Sequence[Candidate] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)

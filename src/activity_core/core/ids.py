@@ -47,6 +47,11 @@ def occurrence_of_dedupe_key(key: str) -> str:
     return "e." + _hex("dedupe", key)
 
 
+def occurrence_of_members(input_keys: Iterable[str]) -> str:
+    """`c.` + 32 hex: several events together, in their order."""
+    return "c." + _hex("members", *input_keys)
+
+
 def occurrence_of_slot(slot: datetime) -> str:
     """The nominal time in UTC as Temporal appends it: `2026-11-21T09:00:00Z`."""
     return slot.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -80,6 +85,11 @@ def occurrence_of_request(request_id: str) -> str:
 def input_of_backfill(backfill_id: str, slot: datetime) -> str:
     """`b.` + backfill id + `.` + slot: what its decision is about; the run is the slot's."""
     return f"b.{backfill_id}.{occurrence_of_slot(slot)}"
+
+
+def input_of_replay(replay_id: str, event: str) -> str:
+    """`r.` + replay id + `.` + the event's occurrence key: what its decision is about."""
+    return f"r.{replay_id}.{event}"
 
 
 def backfill_of_input(key: str) -> str | None:

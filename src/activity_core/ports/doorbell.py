@@ -8,6 +8,7 @@ class Topic(StrEnum):
     """Who is to look for work."""
 
     ROUTER = "router"
+    FLOW = "flow"
     STARTER = "starter"
     RELAY = "relay"
     RECONCILER = "reconciler"

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from activity_core.core.decision import PendingEvent, Routing
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.ports.flow import Decided, OpenFlow
 
 
 class Acceptance(StrEnum):
@@ -42,13 +43,19 @@ class RoutingBatch(Protocol):
         """In order of arrival; may be empty."""
         ...
 
-    async def record(self, routings: Sequence[Routing], at: datetime) -> Mapping[str, int]:
-        """Write routing rows, decisions and pending runs; take the events off the inbox.
+    @property
+    def flow(self) -> OpenFlow:
+        """Flow states, in the same transaction."""
+        ...
 
-        A `fired` candidate whose occurrence already has a run is recorded as `deduplicated`,
-        naming that run; so is the later of two in one batch. The events that a run was fired for
-        are its events. Returns the count per final outcome over all routings: `filtered` too,
-        without outcomes that did not occur.
+    async def record(
+        self, routings: Sequence[Routing], decided: Decided, at: datetime
+    ) -> Mapping[str, int]:
+        """Write routing rows, decisions, pending runs, flow states; take the events off the inbox.
+
+        A group whose occurrence already has a run is recorded as `deduplicated`, naming that run;
+        so is the later of two in one batch. A routing counts what `decided` says of its event.
+        Returns the count per outcome: `filtered` too, without outcomes that did not occur.
 
         Raises:
             RejectedError: the store cannot hold one of them, or its outcomes do not add up to
@@ -76,12 +83,13 @@ class Inbox(Protocol):
         ...
 
     def take(
-        self, limit: int, *, only: Sequence[int] | None = None
+        self, limit: int, *, only: Sequence[int] | None = None, alone: bool = False
     ) -> AbstractAsyncContextManager[RoutingBatch]:
         """Lock up to `limit` pending events that nobody else holds.
 
         Leaving normally commits, leaving with an exception puts everything back. `only` names
-        positions (to halve a batch that failed).
+        positions (to halve a batch that failed). `alone`: not while somebody else routes alone, so
+        that batches are decided about in the order in which their events came.
         """
         ...
 

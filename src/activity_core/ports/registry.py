@@ -127,6 +127,13 @@ class RegistryStore(Protocol):
         """
         ...
 
+    async def changed_since(self, revision: int) -> RegistrySnapshot:
+        """The newest registry, but only the entries that changed after a revision.
+
+        What it costs depends on them alone.
+        """
+        ...
+
     async def entrances(self) -> Entrances:
         """Event sources and event types as they are in force now, retired ones included."""
         ...

@@ -62,8 +62,8 @@ class Catalogue:
         self._looking, self._next_look = self._next_look, None
         revision = await self._registry.revision()
         if revision != self._revision:
-            snapshot = await self._registry.snapshot(revision)
-            self._connections, self._calendars = snapshot.connections, snapshot.calendars
+            newest = await self._registry.changed_since(revision)
+            self._connections, self._calendars = newest.connections, newest.calendars
             self._revision = revision
 
     async def connection(self, connection_id: str) -> Connection:

@@ -5,18 +5,17 @@ routing row per event, decisions, pending runs with their pinned version. It mak
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import structlog
 
-from activity_core.core import ids
-from activity_core.core.decision import Candidate, Outcome, PendingEvent, Routing
+from activity_core.core.decision import Outcome, PendingEvent, Routing
 from activity_core.core.errors import RejectedError
-from activity_core.core.rules.matching import Match, Matcher
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
-from activity_core.ports.inbox import Inbox
-from activity_core.ports.registry import RegistryEntry, RegistrySnapshot, RegistryStore
+from activity_core.ports.inbox import Inbox, RoutingBatch
+from activity_core.services.flow import FlowControl
+from activity_core.services.listeners import Judged, Listeners
 from activity_core.services.metrics import DEAD_LETTERS, DECISIONS
 
 log = structlog.get_logger(__name__)
@@ -26,69 +25,22 @@ MAX_CAUSATION_DEPTH = 16
 """An event that our own events caused so many times over is a loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """The registry as the router uses it: who listens, and who of them may fire."""
-
-    revision: int
-    entries: dict[str, RegistryEntry]
-    matcher: Matcher
-
-    @classmethod
-    def of(cls, snapshot: RegistrySnapshot) -> "Listeners":
-        """Everything that is not retired listens; what is paused decides `skipped`."""
-        entries = {id_: entry for id_, entry in snapshot.entries.items() if not entry.retired}
-        matcher = Matcher([(entry.definition, entry.version) for entry in entries.values()])
-        return cls(snapshot.revision, entries, matcher)
-
-    def routing(self, event: PendingEvent) -> Routing:
-        """What every listening definition makes of an event."""
-        matches = self.matcher.match(event.envelope)
-        candidates = [self._candidate(event, match) for match in matches if not filtered(match)]
-        return Routing(
-            event=event,
-            revision=self.revision,
-            listened=len(matches),
-            filtered=len(matches) - len(candidates),
-            candidates=candidates,
-        )
-
-    def _candidate(self, event: PendingEvent, match: Match) -> Candidate:
-        envelope = event.envelope
-        occurrence = ids.occurrence_of_event(envelope.source, envelope.id)
-        if match.dedupe_key is not None:
-            occurrence = ids.occurrence_of_dedupe_key(match.dedupe_key)
-        outcome, reason = Outcome(match.outcome), match.reason
-        entry = self.entries[match.definition_id]
-        if outcome is Outcome.FIRED and not entry.fires:
-            outcome, reason = Outcome.SKIPPED, why_silent(entry)
-        return Candidate(match.definition_id, match.version, outcome, occurrence, reason)
-
-
-def filtered(match: Match) -> bool:
-    """Whether the filter said no: counted, but no row of its own."""
-    return match.outcome == Outcome.FILTERED
-
-
-def why_silent(entry: RegistryEntry) -> str:
-    """The reason of a `skipped` decision."""
-    if not entry.paused:
-        return "disabled: the definition says enabled: false"
-    by = f" by {entry.actor}" if entry.actor else ""
-    return f"paused{by}: {entry.reason}" if entry.reason else f"paused{by}"
-
-
 class Router:
     """Routes the inbox of one tenant; several may run at once."""
 
     def __init__(
-        self, inbox: Inbox, registry: RegistryStore, doorbell: Doorbell, clock: Clock
+        self,
+        inbox: Inbox,
+        listeners: Listeners,
+        control: FlowControl,
+        clock: Clock,
+        doorbell: Doorbell,
     ) -> None:
         self._inbox = inbox
-        self._registry = registry
-        self._doorbell = doorbell
+        self._listeners = listeners
+        self._control = control
         self._clock = clock
-        self._listeners: Listeners | None = None
+        self._doorbell = doorbell
 
     async def step(self) -> bool:
         """Route one batch; True if there may be more."""
@@ -96,31 +48,53 @@ class Router:
 
     async def _route(self, limit: int, only: Sequence[int] | None) -> bool:
         taken: Sequence[PendingEvent] = ()
+        alone = self._listeners.keeps_order
         try:
-            async with self._inbox.take(limit, only=only) as batch:
+            async with self._inbox.take(limit, only=only, alone=alone) as batch:
                 taken = batch.events
                 if not taken:
                     return False
-                listeners = await self._current()
-                routings = []
-                for event in taken:
-                    if event.envelope.causation_depth > MAX_CAUSATION_DEPTH:
-                        await batch.bury(event, *_loop(event), self._clock.now())
-                        DEAD_LETTERS.labels("router", "causation_too_deep").inc()
-                    else:
-                        routings.append(listeners.routing(event))
-                counts = await batch.record(routings, self._clock.now())
+                await self._listeners.refresh()
+                if self._listeners.keeps_order and not alone:
+                    return True  # as somebody wants since a moment ago: nothing is taken, again
+                counts = await self._decide(batch)
         except RejectedError as error:
             await self._halve(taken, error)
             return True
         self._tell(counts)
         return len(taken) == limit
 
+    async def _decide(self, batch: RoutingBatch) -> Mapping[str, int]:
+        at = self._clock.now()
+        judged: list[tuple[PendingEvent, Judged]] = []
+        for event in batch.events:
+            if event.envelope.causation_depth > MAX_CAUSATION_DEPTH:
+                await batch.bury(event, *_loop(event), at)
+                DEAD_LETTERS.labels("router", "causation_too_deep").inc()
+            else:
+                judged.append((event, self._listeners.judged(event, at)))
+        decided = await self._control.decide(
+            batch.flow,
+            self._listeners.entries,
+            [group for _, each in judged for group in each.groups],
+            at,
+        )
+        settled = [settled for _, each in judged for settled in each.settled]
+        letters = [letter for _, each in judged for letter in each.letters]
+        routings = [
+            Routing(event, self._listeners.revision, each.listened, each.filtered)
+            for event, each in judged
+        ]
+        decided = replace(decided, settled=[*settled, *decided.settled], letters=letters)
+        return await batch.record(routings, decided, at)
+
     def _tell(self, counts: Mapping[str, int]) -> None:
         for outcome, count in counts.items():
             DECISIONS.labels(outcome).inc(count)
         if counts.get(Outcome.FIRED):
             self._doorbell.ring(Topic.STARTER)
+        if counts.get(Outcome.HELD):
+            self._doorbell.ring(Topic.FLOW)
 
     async def _halve(self, taken: Sequence[PendingEvent], error: RejectedError) -> None:
         """The database refused a batch: find the event it is about, bury it, route the rest."""
@@ -135,12 +109,6 @@ class Router:
         middle = len(positions) // 2
         for half in (positions[:middle], positions[middle:]):
             await self._route(len(half), half)
-
-    async def _current(self) -> Listeners:
-        revision = await self._registry.revision()
-        if self._listeners is None or self._listeners.revision != revision:
-            self._listeners = Listeners.of(await self._registry.snapshot(revision))
-        return self._listeners
 
 
 def _loop(event: PendingEvent) -> tuple[str, str]:

@@ -104,6 +104,7 @@ class Runner:
             elif left is None:
                 left = each
         self._doorbell.ring(Topic.RELAY)
+        self._doorbell.ring(Topic.FLOW)  # some may wait for a run that is over now
         if left is None:
             return Progress(ProgressState.DONE, execution_id, dict(counts))
         return await self._left(execution_id, left, dict(counts))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from activity_core.adapters.memory import entrances as entrance_rows
@@ -121,6 +122,12 @@ class MemoryRegistryStore:
     async def snapshot(self, revision: int | None = None) -> RegistrySnapshot:
         """See `RegistryStore.snapshot`."""
         return snapshot(self._state.tables, revision)
+
+    async def changed_since(self, revision: int) -> RegistrySnapshot:
+        """See `RegistryStore.changed_since`."""
+        now = snapshot(self._state.tables)
+        changed = {id_: entry for id_, entry in now.entries.items() if entry.revision > revision}
+        return replace(now, entries=changed)
 
     async def entrances(self) -> Entrances:
         """See `RegistryStore.entrances`."""

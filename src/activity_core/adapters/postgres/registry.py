@@ -48,6 +48,12 @@ class PostgresRegistryStore:
         async with connection(self._pool) as conn:
             return await _snapshot(conn, self._tenant, revision)
 
+    async def changed_since(self, revision: int) -> RegistrySnapshot:
+        """See `RegistryStore.changed_since`."""
+        newest = await self.revision()
+        async with connection(self._pool) as conn:
+            return await _snapshot(conn, self._tenant, newest, after=revision)
+
     async def entrances(self) -> Entrances:
         """See `RegistryStore.entrances`."""
         revision = await self.revision()
@@ -189,19 +195,28 @@ class PostgresRegistryEdit:
         return {"tenant": self._tenant, "actor": self._actor, "at": self._now()}
 
 
-async def _snapshot(conn: Connection, tenant: str, revision: int) -> RegistrySnapshot:
-    values = {"tenant": tenant, "revision": revision}
-    entries = await (await conn.execute(queries.ENTRIES, values)).fetchall()
+async def _snapshot(
+    conn: Connection, tenant: str, revision: int, *, after: int = 0
+) -> RegistrySnapshot:
+    values = {"tenant": tenant}
     documents = await (await conn.execute(queries.CONNECTIONS, values)).fetchall()
     connections = [NamedConnection.model_validate(row["document"]) for row in documents]
     documents = await (await conn.execute(queries.CALENDARS, values)).fetchall()
     calendars = [Calendar.model_validate(row["document"]) for row in documents]
     return RegistrySnapshot(
         revision,
-        {row["definition_id"]: _entry(row) for row in entries},
+        await _entries(conn, tenant, after, revision),
         {connection.id: connection for connection in connections},
         {calendar.id: calendar for calendar in calendars},
     )
+
+
+async def _entries(
+    conn: Connection, tenant: str, after: int, revision: int
+) -> dict[str, RegistryEntry]:
+    values = {"tenant": tenant, "after": after, "revision": revision}
+    rows = await (await conn.execute(queries.ENTRIES, values)).fetchall()
+    return {row["definition_id"]: _entry(row) for row in rows}
 
 
 def _entry(row: Mapping[str, Any]) -> RegistryEntry:

@@ -11,7 +11,7 @@ select distinct on (l.definition_id)
     l.definition_id, l.version, l.paused, l.retired, l.revision, l.reason, l.actor, l.at, d.document
 from registry_log l
 join activity_definitions d using (tenant, definition_id, version)
-where l.tenant = %(tenant)s and l.revision <= %(revision)s
+where l.tenant = %(tenant)s and l.revision > %(after)s and l.revision <= %(revision)s
 order by l.definition_id, l.revision desc
 """
 CONNECTIONS = "select document from connections where tenant = %(tenant)s order by connection_id"

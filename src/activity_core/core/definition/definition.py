@@ -19,7 +19,9 @@ from activity_core.core.definition.trigger import TriggerSet
 SLOT_VARIABLES = frozenset({"slot", "gap_start", "gap_end", "missed_count", "slots"})
 """What a slot is for, see `rules.occurrence`."""
 
-RESERVED_NAMES = frozenset({"event", "context", "config", "run", "input"}) | SLOT_VARIABLES
+RESERVED_NAMES = (
+    frozenset({"event", "events", "context", "config", "run", "input"}) | SLOT_VARIABLES
+)
 """Variables that every expression sees; `as` may not hide them."""
 
 
@@ -70,7 +72,7 @@ class Rule(Model):
 class ActivityDefinition(Versioned):
     """One entry of the registry."""
 
-    not_built_yet: ClassVar[frozenset[str]] = frozenset({"lifecycle", "correlation", "concurrency"})
+    not_built_yet: ClassVar[frozenset[str]] = frozenset({"lifecycle", "correlation"})
 
     kind: Literal["definition"] = "definition"
     id: Slug
@@ -79,6 +81,8 @@ class ActivityDefinition(Versioned):
     owner: Text | None = None
     labels: dict[str, str] = Field(default_factory=dict, max_length=50)
     enabled: StrictBool = True
+    coalesce: StrictBool = True
+    """Whether its runs may share a Temporal workflow with others when many are due."""
     trigger: TriggerSet
     context: dict[Name, ContextSourceConfig] = Field(default_factory=dict, max_length=50)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=100)]

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StrictBool
 
 from activity_core.core.definition.model import Expression, Model, OneOf, Slug, Text, Versioned
-from activity_core.core.definition.trigger import TypePattern
+from activity_core.core.definition.trigger_pattern import TypePattern
 from activity_core.core.definition.verification import Verification
 
 SchemaPolicy = Literal["required", "validate", "ignore"]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from activity_core.core.definition.json_schema import JsonSchema
 from activity_core.core.definition.model import Slug, Text, Versioned
-from activity_core.core.definition.trigger import TypePattern
+from activity_core.core.definition.trigger_pattern import TypePattern
 
 Compatibility = Literal["backward", "forward", "full", "none"]
 """`backward`: what fitted the version before fits this one; `forward`: the other way round."""

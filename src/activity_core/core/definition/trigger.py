@@ -1,10 +1,23 @@
 """Triggers: what makes a run happen. Part of a `definition`; read by `matching` and `schedule`."""
 
-from typing import Annotated, Any, ClassVar
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from activity_core.core.definition.composite import CompositeTriggerConfig
+from activity_core.core.definition.flow_control import (
+    DEFAULT_PRIORITY,
+    BatchConfig,
+    ConcurrencyConfig,
+    DebounceConfig,
+    OrderConfig,
+    Priority,
+    ThrottleConfig,
+    Wait,
+)
 from activity_core.core.definition.json_schema import JsonSchema
 from activity_core.core.definition.misfire import MisfireConfig, OverlapPolicy
 from activity_core.core.definition.model import Expression, Model
@@ -14,38 +27,55 @@ from activity_core.core.definition.slot_trigger import (
     IntervalTriggerConfig,
     SlotTrigger,
 )
+from activity_core.core.definition.trigger_pattern import EventPattern
 
-KINDS = ("cron", "interval", "calendar", "event", "manual")
-
-TypePattern = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9_.:/-]*\*?$", min_length=1, max_length=255, strict=True)
-]
-"""An event type, or a prefix ending in `*`, which stands for any rest (segments included)."""
+KINDS = ("cron", "interval", "calendar", "event", "composite", "manual")
 
 
-class EventTriggerConfig(Model):
-    """Events of some types, perhaps of one source, that pass a filter."""
+class OnError(StrEnum):
+    """What becomes of an event whose filter fails, as when a field is missing.
 
-    not_built_yet: ClassVar[frozenset[str]] = frozenset(
-        {"batch", "debounce", "throttle", "rate_limit", "on_error", "correlation", "order_key"}
-    )
+    `false`: it does not match, and `explain` says why; else a `failed` decision, or a dead letter.
+    """
 
-    type: TypePattern | None = None
-    types: tuple[TypePattern, ...] = ()
-    source: TypePattern | None = None
-    filter: Expression | None = None
+    FALSE = "false"
+    FAILED = "failed"
+    DEAD_LETTER = "dead_letter"
+
+
+class EventTriggerConfig(EventPattern):
+    """Events that a definition is for, and what it does when they come thick."""
+
+    not_built_yet: ClassVar[frozenset[str]] = frozenset({"correlation"})
+
+    on_error: OnError = OnError.FALSE
     dedupe_key: Expression | None = None
+    dedupe_window: Wait = timedelta(days=1)
+    """How long events that are held count as seen; a run of its own counts for ever."""
+    batch: BatchConfig | None = None
+    debounce: DebounceConfig | None = None
+    throttle: ThrottleConfig | None = None
+    order: OrderConfig | None = None
+    concurrency: ConcurrencyConfig | None = None
+    priority: Priority = DEFAULT_PRIORITY
+
+    @field_validator("on_error", mode="before")
+    @classmethod
+    def _bare_false(cls, value: Any) -> Any:
+        """YAML reads `on_error: false` as a boolean."""
+        return "false" if value is False else value
 
     @model_validator(mode="after")
-    def _one_spelling(self) -> "EventTriggerConfig":
-        if (self.type is None) == (not self.types):
-            raise PydanticCustomError("one_of", "give either `type` or a non-empty list `types`")
+    def _one_collector(self) -> "EventTriggerConfig":
+        if self.batch and self.debounce:
+            raise PydanticCustomError("one_of", "give either `batch` or `debounce`, not both")
         return self
 
     @property
-    def all_types(self) -> tuple[str, ...]:
-        """The type patterns, however they were spelled."""
-        return self.types or ((self.type,) if self.type else ())
+    def is_controlled(self) -> bool:
+        """Whether an event may have to wait."""
+        parts = (self.batch, self.debounce, self.throttle, self.order, self.concurrency)
+        return any(part is not None for part in parts)
 
 
 class ManualTriggerConfig(Model):
@@ -61,6 +91,7 @@ class TriggerSet(Model):
     interval: IntervalTriggerConfig | None = None
     calendar: CalendarTriggerConfig | None = None
     event: EventTriggerConfig | None = None
+    composite: CompositeTriggerConfig | None = None
     manual: ManualTriggerConfig | None = None
     misfire: MisfireConfig = MisfireConfig()
     overlap: OverlapPolicy = OverlapPolicy.ALLOW_ALL
@@ -88,6 +119,14 @@ class TriggerSet(Model):
         return self
 
     @model_validator(mode="after")
+    def _one_outcome_per_event(self) -> "TriggerSet":
+        if self.event and self.composite:
+            raise PydanticCustomError(
+                "one_of", "give either `event` or `composite`: make two definitions of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _at_least_one(self) -> "TriggerSet":
         if not self.kinds:
             raise PydanticCustomError(
@@ -99,6 +138,13 @@ class TriggerSet(Model):
     def kinds(self) -> list[str]:
         """Names of the triggers that it has."""
         return [kind for kind in KINDS if getattr(self, kind)]
+
+    @property
+    def heard(self) -> tuple[EventPattern, ...]:
+        """All that it listens to."""
+        if self.composite is not None:
+            return tuple(part for _, part in self.composite.parts)
+        return (self.event,) if self.event is not None else ()
 
     @property
     def slot_triggers(self) -> list[SlotTrigger]:

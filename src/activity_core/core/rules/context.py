@@ -11,6 +11,7 @@ from hashlib import sha256
 from activity_core.core.definition.definition import SLOT_VARIABLES, ActivityDefinition
 from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.errors import ExpressionError
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.expression.condition import Bindings, compile_expression
 from activity_core.core.expression.message import did_you_mean
 from activity_core.core.jsontext import JsonValue, canonical_json
@@ -18,7 +19,7 @@ from activity_core.core.rules.occurrence import Occurrence
 from activity_core.core.run.errors import ContextUnavailableError, LimitExceededError
 
 MAX_SNAPSHOT_BYTES = 1_048_576
-EVENT_SOURCE_VARIABLES = frozenset({"event", "input", "config"}) | SLOT_VARIABLES
+EVENT_SOURCE_VARIABLES = frozenset({"event", "events", "input", "config"}) | SLOT_VARIABLES
 """What a source of kind `event` sees."""
 
 
@@ -38,7 +39,7 @@ def take_snapshot(
     context: Mapping[str, JsonValue],
     max_bytes: int = MAX_SNAPSHOT_BYTES,
 ) -> ContextSnapshot:
-    """Everything that rules see, but the event only by its source and id.
+    """Everything that rules see, but events only by their source and id.
 
     Args:
         occurrence: what the run is for.
@@ -51,11 +52,12 @@ def take_snapshot(
         LimitExceededError: it is longer, or nested too deeply.
         ContextUnavailableError: an answer holds what JSON cannot say.
     """
-    event = occurrence.event
+    event, several = occurrence.event, occurrence.events
     document: dict[str, JsonValue] = {
         "run": dict(run),
         "trigger": occurrence.trigger.value,
-        "event": None if event is None else {"source": event.source, "id": event.id},
+        "event": None if event is None else _named(event),
+        **({"events": [_named(each) for each in several]} if len(several) > 1 else {}),
         **(occurrence.about_slot() if occurrence.scheduled_for else {"slot": None}),
         "input": occurrence.input,
         "config": dict(config),
@@ -73,6 +75,10 @@ def take_snapshot(
             hint=f"the largest source is {_largest(context)}: select less",
         )
     return ContextSnapshot(document, body, sha256(body).hexdigest())
+
+
+def _named(event: EventEnvelope) -> JsonValue:
+    return {"source": event.source, "id": event.id}
 
 
 def local_context(

@@ -1,8 +1,9 @@
-"""Occurrences: what a run is for: an event, a schedule slot, or a manual request.
+"""Occurrences: what a run is for: events, a schedule slot, or a manual request.
 
 Made by the router and the schedules, stored with the run, read by `context` and `rules`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +31,8 @@ class Occurrence:
         key: the occurrence key, see `ids`.
         scheduled_for: the nominal time of a slot; None otherwise.
         gap: the missed slots that this run makes up for at once; None for an ordinary run.
-        event: the event; None otherwise.
+        event: the event, or the one of several that leads; None otherwise.
+        events: all events that the run is to see, in order; the event alone unless it is of more.
         input: what a manual request handed over; None otherwise.
     """
 
@@ -39,12 +41,14 @@ class Occurrence:
     scheduled_for: datetime | None = None
     gap: Gap | None = None
     event: EventEnvelope | None = None
+    events: Sequence[EventEnvelope] = ()
     input: JsonValue = None
 
     def variables(self) -> dict[str, JsonValue]:
-        """What expressions see: `event` and `input` ({} if none), and `about_slot`."""
+        """What expressions see: `event` and `input` ({} if none), `events`, and `about_slot`."""
         return {
             "event": {} if self.event is None else self.event.for_conditions(),
+            "events": [event.for_conditions() for event in self.events],
             "input": {} if self.input is None else self.input,
             **self.about_slot(),
         }

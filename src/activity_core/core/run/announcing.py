@@ -33,14 +33,15 @@ class RunVoice:
 
     @classmethod
     def of(cls, run: ClaimedRun, deployment: str, at: datetime) -> "RunVoice":
-        """The voice of a run; what it says is caused by the run's event, if it has one."""
+        """The voice of a run; what it says is caused by the run's events, if it has any."""
         event = run.occurrence.event
+        depths = [each.causation_depth for each in run.occurrence.events]
         origin = Origin(
             deployment,
             at,
             run.run_id,
             traceparent=event.traceparent if event else None,
-            causation_depth=(event.causation_depth if event else 0) + 1,
+            causation_depth=max(depths, default=0) + 1,
         )
         return cls(run, origin)
 

@@ -1,0 +1,1 @@
+"""Flow control and composite triggers: which events wait, join, or are let go, as pure steps."""

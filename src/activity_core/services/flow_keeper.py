@@ -1,0 +1,96 @@
+"""The flow keeper: what was held goes on when its time has come, or when a run made room.
+
+In: states that are due. Out, in one transaction: decisions, runs, and the states as they are then.
+It relies on the clock and on which runs are over, never on being told.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from activity_core.core.decision import Outcome
+from activity_core.core.errors import RejectedError
+from activity_core.core.flow.group import FlowKey
+from activity_core.ports.clock import Clock
+from activity_core.ports.doorbell import Doorbell, Topic
+from activity_core.ports.flow import FlowStore
+from activity_core.services.flow import FlowControl
+from activity_core.services.listeners import Listeners
+from activity_core.services.loop import repeat
+from activity_core.services.metrics import DECISIONS
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+"""States that are woken in one transaction."""
+PERIOD = 1.0
+"""Seconds until it looks again without a ring: what a lost ring costs at most."""
+
+
+class FlowKeeper:
+    """Wakes the states of one tenant; several may run at once."""
+
+    def __init__(
+        self,
+        store: FlowStore,
+        listeners: Listeners,
+        control: FlowControl,
+        clock: Clock,
+        doorbell: Doorbell,
+    ) -> None:
+        self._store = store
+        self._listeners = listeners
+        self._control = control
+        self._clock = clock
+        self._doorbell = doorbell
+
+    async def run(self) -> None:
+        """Until cancelled: when something waits until then, at a ring, or once a second."""
+        await repeat("flow", self.step, self._wait, period=PERIOD)
+
+    async def step(self) -> bool:
+        """Wake what is due; True if there may be more.
+
+        Raises:
+            UnavailableError: the store cannot be reached; nothing or some of it was woken.
+        """
+        due = await self._store.due(self._clock.now(), BATCH)
+        if not due:
+            return False
+        await self._listeners.refresh()
+        try:
+            await self._wake(due)
+        except RejectedError:
+            await self._one_by_one(due)
+        return len(due) == BATCH
+
+    async def _wake(self, keys: Sequence[FlowKey]) -> None:
+        at = self._clock.now()
+        async with self._store.open() as flow:
+            decided = await self._control.decide(flow, self._listeners.entries, (), at, woken=keys)
+            counts = await flow.write(decided, at)
+        for outcome, count in counts.items():
+            DECISIONS.labels(outcome).inc(count)
+        if counts.get(Outcome.FIRED):
+            self._doorbell.ring(Topic.STARTER)
+
+    async def _one_by_one(self, keys: Sequence[FlowKey]) -> None:
+        """The store refused something: it must not keep the others waiting."""
+        for key in keys:
+            try:
+                await self._wake([key])
+            except RejectedError as error:
+                log.error(  # noqa: TRY400 - the code says what, a trace says nothing more
+                    "flow_refused",
+                    definition_id=key.definition_id,
+                    stage=key.stage,
+                    code=error.code,
+                    error=str(error),
+                )
+
+    async def _wait(self, period: float) -> None:
+        next_wake = await self._store.next_wake()
+        if next_wake is not None:
+            left = (next_wake - self._clock.now()).total_seconds()
+            period = min(period, max(left, 0.01))
+        await self._doorbell.wait(Topic.FLOW, period)

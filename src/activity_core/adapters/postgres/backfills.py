@@ -34,6 +34,7 @@ class PostgresBackfills:
         values = {
             "tenant": self._tenant,
             "definition": definition_id,
+            "slots": list(slots),
             "occurrences": [ids.occurrence_of_slot(slot) for slot in slots],
         }
         async with connection(self._pool) as conn:

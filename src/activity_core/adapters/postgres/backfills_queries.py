@@ -2,11 +2,11 @@
 
 EXISTING = """
 select occurrence, coalesce(r.run_id, d.run_id) as run_id
-from unnest(%(occurrences)s::text[]) as w (occurrence)
+from unnest(%(slots)s::timestamptz[], %(occurrences)s::text[]) as w (slot, occurrence)
 left join runs r on r.tenant = %(tenant)s and r.definition_id = %(definition)s
     and r.occurrence_key = w.occurrence
 left join decisions d on d.tenant = %(tenant)s and d.input_key = w.occurrence
-    and d.definition_id = %(definition)s
+    and d.definition_id = %(definition)s and d.input_at = w.slot
 where coalesce(r.run_id, d.run_id) is not null
 """
 REQUEST = """
@@ -26,7 +26,7 @@ from unnest(%(slots)s::timestamptz[], %(occurrences)s::text[])
 left join runs r on r.tenant = %(tenant)s and r.definition_id = %(definition)s
     and r.occurrence_key = w.occurrence
 left join decisions d on d.tenant = %(tenant)s and d.input_key = w.occurrence
-    and d.definition_id = %(definition)s
+    and d.definition_id = %(definition)s and d.input_at = w.slot
 """
 RUNNING = """
 select distinct definition_id from backfills where tenant = %(tenant)s and status = 'running'
@@ -69,7 +69,7 @@ with wanted as (
 named as (
     select w.place, d.run_id
     from wanted w join decisions d on d.tenant = %(tenant)s and d.input_key = w.occurrence_key
-        and d.definition_id = w.definition_id
+        and d.definition_id = w.definition_id and d.input_at = w.slot
     where d.run_id is not null
 ),
 made as (
@@ -83,10 +83,10 @@ made as (
     returning run_id
 ),
 decided as (
-    insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
+    insert into decisions (tenant, input_key, input_at, definition_id, version, outcome, reason,
         occurrence_key, run_id, decided_at)
-    select %(tenant)s, input_key, definition_id, version, 'fired', reason, occurrence_key, run_id,
-        %(at)s
+    select %(tenant)s, input_key, slot, definition_id, version, 'fired', reason, occurrence_key,
+        run_id, %(at)s
     from wanted join made using (run_id)
 ),
 queued as (

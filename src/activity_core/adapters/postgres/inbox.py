@@ -72,7 +72,9 @@ _REQUEUE = """
 insert into pending_events (tenant, event_key, received_at)
 select k.tenant, k.event_key, k.received_at from event_keys k
 where k.tenant = %(tenant)s and k.event_key = %(key)s
-    and not exists (select from routings r where r.tenant = k.tenant and r.event_key = k.event_key)
+    and not exists (
+        select from routings r where r.tenant = k.tenant and r.event_key = k.event_key
+            and r.received_at = k.received_at)
 on conflict do nothing
 """
 _DEPTH = "select count(*) as depth from pending_events where tenant = %(tenant)s"

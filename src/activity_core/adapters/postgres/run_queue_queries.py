@@ -10,9 +10,9 @@ with run as (
     returning run_id
 ),
 decision as (
-    insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
+    insert into decisions (tenant, input_key, input_at, definition_id, version, outcome, reason,
         occurrence_key, run_id, decided_at)
-    select %(tenant)s, %(occurrence)s, %(definition)s, %(version)s, 'fired', %(reason)s,
+    select %(tenant)s, %(occurrence)s, %(at)s, %(definition)s, %(version)s, 'fired', %(reason)s,
         %(occurrence)s, run_id, %(at)s
     from run
 )

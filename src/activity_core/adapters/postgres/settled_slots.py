@@ -76,6 +76,7 @@ class _Writing:
             "tenant": self._tenant,
             "definitions": [definition_id for definition_id, _ in keys],
             "inputs": [key for _, key in keys],
+            "slots": [run.slot for _, run in runs],
         }
         found = await self._conn.execute(queries.DECIDED_BEFORE, values)
         final = {(row["definition_id"], row["input_key"]) async for row in found}
@@ -122,11 +123,11 @@ class _Writing:
     async def decisions(self, decided: Sequence[Decided]) -> None:
         if not decided:
             return
-        keys = [ids.occurrence_of_slot(one.slot) for _, one in decided]
         values = {
             "tenant": self._tenant,
             "at": self._at,
-            "inputs": keys,
+            "inputs": [ids.occurrence_of_slot(one.slot) for _, one in decided],
+            "slots": [one.slot for _, one in decided],
             "definitions": [item.definition_id for item, _ in decided],
             "versions": [item.version for item, _ in decided],
             "outcomes": [one.outcome.value for _, one in decided],

@@ -2,9 +2,10 @@
 
 DECIDED_BEFORE = """
 select d.definition_id, d.input_key
-from unnest(%(definitions)s::text[], %(inputs)s::text[]) as n (definition_id, input_key)
+from unnest(%(definitions)s::text[], %(inputs)s::text[], %(slots)s::timestamptz[])
+    as n (definition_id, input_key, slot)
 join decisions d on d.tenant = %(tenant)s and d.input_key = n.input_key
-    and d.definition_id = n.definition_id
+    and d.definition_id = n.definition_id and d.input_at = n.slot
 where d.outcome <> 'held'
 """
 # In order of run ids, so that a settler and a backfill cannot deadlock.
@@ -52,14 +53,14 @@ order by place
 """
 # What was decided stays, but for slots that were only held.
 DECISIONS = """
-insert into decisions as d (tenant, input_key, definition_id, version, outcome, reason,
+insert into decisions as d (tenant, input_key, input_at, definition_id, version, outcome, reason,
     occurrence_key, run_id, decided_at)
-select %(tenant)s, n.input_key, n.definition_id, n.version, n.outcome, n.reason, n.input_key,
-    n.run_id, %(at)s
-from unnest(%(inputs)s::text[], %(definitions)s::text[], %(versions)s::int[],
-    %(outcomes)s::text[], %(reasons)s::text[], %(runs)s::text[]
-) as n (input_key, definition_id, version, outcome, reason, run_id)
-on conflict (tenant, input_key, definition_id) do update
+select %(tenant)s, n.input_key, n.slot, n.definition_id, n.version, n.outcome, n.reason,
+    n.input_key, n.run_id, %(at)s
+from unnest(%(inputs)s::text[], %(slots)s::timestamptz[], %(definitions)s::text[],
+    %(versions)s::int[], %(outcomes)s::text[], %(reasons)s::text[], %(runs)s::text[]
+) as n (input_key, slot, definition_id, version, outcome, reason, run_id)
+on conflict (tenant, input_key, definition_id, input_at) do update
 set version = excluded.version, outcome = excluded.outcome, reason = excluded.reason,
     run_id = excluded.run_id, decided_at = excluded.decided_at
 where d.outcome = 'held'

@@ -140,6 +140,8 @@ class PostgresSlotLedger:
             "definition": definition_id,
             "after": ids.occurrence_of_slot(after),
             "until": ids.occurrence_of_slot(until),
+            "since": after,
+            "to": until,
         }
         async with connection(self._pool) as conn:
             rows = await conn.execute(queries.DECIDED, values)
@@ -173,7 +175,8 @@ class PostgresSlotLedger:
             "tenant": self._tenant,
             "definition": definition_id,
             "version": version,
-            "slots": [ids.occurrence_of_slot(slot) for slot in slots],
+            "inputs": [ids.occurrence_of_slot(slot) for slot in slots],
+            "slots": list(slots),
             "reason": prose(reason),
             "at": at,
         }

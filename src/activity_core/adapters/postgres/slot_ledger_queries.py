@@ -83,6 +83,7 @@ DECIDED = """
 select input_key, outcome from decisions
 where tenant = %(tenant)s and definition_id = %(definition)s and event_key is null
     and input_key > %(after)s and input_key <= %(until)s
+    and input_at > %(since)s and input_at <= %(to)s
 """
 UNAUDITED = """
 select definition_id, audited_until as after, least(covered_until, %(before)s) as until
@@ -106,9 +107,10 @@ select from slot_cursors
 where tenant = %(tenant)s and definition_id = %(definition)s for no key update
 """
 UNEXPLAINED = """
-insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
+insert into decisions (tenant, input_key, input_at, definition_id, version, outcome, reason,
     occurrence_key, decided_at)
-select %(tenant)s, slot, %(definition)s, %(version)s, 'failed', %(reason)s, slot, %(at)s
-from unnest(%(slots)s::text[]) as s (slot)
+select %(tenant)s, input_key, slot, %(definition)s, %(version)s, 'failed', %(reason)s, input_key,
+    %(at)s
+from unnest(%(inputs)s::text[], %(slots)s::timestamptz[]) as s (input_key, slot)
 on conflict do nothing
 """

@@ -59,7 +59,8 @@ begin
         where d > now() - interval '90 days'
     loop
         execute format('create table %I partition of %I for values from (%L) to (%L)',
-            parent || to_char(day, '_YYYYMMDD'), parent, day || 'T00:00:00Z', day + 1 || 'T00:00:00Z');
+            parent || to_char(day, '_YYYYMMDD'), parent,
+            to_char(day, 'YYYY-MM-DD"T00:00:00Z"'), to_char(day + 1, 'YYYY-MM-DD"T00:00:00Z"'));
     end loop;
 end $$;
 

@@ -1,0 +1,1 @@
+"""Explanations: why something did not happen, in the words of whoever wrote the definition."""

@@ -114,7 +114,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something remembered until `until`: a start that a throttle counts, an event already seen."""
+    """Something remembered until `until`, such as an event already seen."""
 
     until: datetime
     text: str = ""
@@ -125,19 +125,22 @@ class FlowState:
     """What one stage of one definition holds for one key. Empty ones are not kept.
 
     Attributes:
-        waiting: groups in order of arrival; a collecting stage has the one that still grows.
+        waiting: groups in the order in which they go; a collecting stage has the one that grows.
         running: occurrence keys of the groups that were let through and are not over.
         marks: what is remembered, oldest first.
+        times: of a batch or burst that grows, when its first member came and when its last did; of
+            a composite, until when each group waits; of a throttle, the starts that still count.
     """
 
     waiting: tuple[Group, ...] = ()
     running: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
+    times: tuple[datetime, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether it says nothing."""
-        return not (self.waiting or self.running or self.marks)
+        return not (self.waiting or self.running or self.marks or self.times)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,22 @@ class Listeners:
             return
         changes = await self._registry.changed_since(self.revision)
         for id_, entry in changes.entries.items():
-            self._learn(id_, entry)
+            self.learn(id_, entry)
         self.revision = changes.revision
+
+    def learn(self, definition_id: str, entry: RegistryEntry) -> None:
+        """What is in force of a definition from now on."""
+        known = self.entries.get(definition_id)
+        self.entries[definition_id] = entry
+        if entry.retired:
+            self._index.remove(definition_id)
+        elif known is None or known.retired or known.version != entry.version:
+            self._index.put(entry.definition, entry.version)
+        event = entry.definition.trigger.event
+        if event is not None and event.order is not None and not entry.retired:
+            self._ordered.add(definition_id)
+        else:
+            self._ordered.discard(definition_id)
 
     @property
     def keeps_order(self) -> bool:
@@ -96,19 +110,6 @@ class Listeners:
             judged.groups.append((hit.definition_id, group))
             return
         judged.settled.append((hit.definition_id, settled))
-
-    def _learn(self, definition_id: str, entry: RegistryEntry) -> None:
-        known = self.entries.get(definition_id)
-        self.entries[definition_id] = entry
-        if entry.retired:
-            self._index.remove(definition_id)
-        elif known is None or known.retired or known.version != entry.version:
-            self._index.put(entry.definition, entry.version)
-        event = entry.definition.trigger.event
-        if event is not None and event.order is not None and not entry.retired:
-            self._ordered.add(definition_id)
-        else:
-            self._ordered.discard(definition_id)
 
 
 def why_silent(entry: RegistryEntry) -> str:

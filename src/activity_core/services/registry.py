@@ -6,16 +6,21 @@ same for sources and event types: `services.entrances`.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from activity_core.core.definition_file.bundle import Bundle
 from activity_core.core.definition_file.known import Known
 from activity_core.core.definition_file.review import passed
-from activity_core.core.errors import ConflictError, NotFoundError
+from activity_core.core.errors import ConflictError, Issue, NotFoundError
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
-from activity_core.ports.entrances import Change
-from activity_core.ports.registry import LogLine, RegistryEdit, RegistryEntry, RegistryStore
+from activity_core.ports.entrances import Change, Entrances
+from activity_core.ports.registry import (
+    LogLine,
+    RegistryEntry,
+    RegistrySnapshot,
+    RegistryStore,
+)
 from activity_core.services.publication import ApplyReport, publish
 
 _IDLE = {
@@ -50,21 +55,31 @@ class Registry:
             InvalidDefinitionError: with every issue found; nothing was applied.
         """
         async with self._store.edit(actor, self._clock.now) as edit:
-            known, before = self._known(edit), edit.current.revision
-            # Thousands of schedules take seconds; events go on meanwhile.
-            warnings = await asyncio.to_thread(passed, bundle, known, self._clock.now())
+            before = edit.current.revision
+            warnings = await self.review(bundle, edit.current, edit.entrances)
             report = await publish(edit, bundle, warnings)
         if report.revision != before:
             self._doorbell.ring(Topic.RECONCILER)
         return report
 
-    def _known(self, edit: RegistryEdit) -> Known:
-        there, entrances = edit.current, edit.entrances
+    async def review(
+        self, bundle: Bundle, current: RegistrySnapshot, entrances: Entrances
+    ) -> Sequence[Issue]:
+        """The warnings about a set that may be applied to what is in force.
+
+        Raises:
+            InvalidDefinitionError: with every issue found.
+        """
+        known = self._known(current, entrances)
+        # Thousands of schedules take seconds; events go on meanwhile.
+        return await asyncio.to_thread(passed, bundle, known, self._clock.now())
+
+    def _known(self, current: RegistrySnapshot, entrances: Entrances) -> Known:
         types = entrances.event_types
         return Known(
-            there.connections,
-            there.calendars,
-            [entry.definition for entry in there.entries.values() if not entry.retired],
+            current.connections,
+            current.calendars,
+            [entry.definition for entry in current.entries.values() if not entry.retired],
             [entry.part for entry in entrances.sources.values() if not entry.retired],
             [entry.part for entry in types.values() if not entry.retired],
             {id_: entry.part for id_, entry in types.items()},

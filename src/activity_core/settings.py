@@ -8,7 +8,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activity_core.core.definition.connection import SecretRef
@@ -98,6 +98,15 @@ class Settings(BaseSettings):
     """What becomes of Temporal Schedules that somebody else changed or deleted."""
     horizon: Duration = timedelta(days=30)
     """How long duplicates are recognised."""
+    retention: Duration = timedelta(days=90)
+    """How long events, decisions and routings are kept."""
+
+    @field_validator("retention")
+    @classmethod
+    def _outlasts_the_horizon(cls, retention: timedelta, info: ValidationInfo) -> timedelta:
+        if retention < info.data.get("horizon", timedelta()):
+            raise ValueError("is shorter than the horizon: an event goes after its key")
+        return retention
 
     def checked_for_serving(self) -> "Settings":
         """The settings, if the API may listen with them.

@@ -5,6 +5,7 @@ a typing error would list everything.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query as Parameter
@@ -12,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from activity_core.api.problem import PROBLEM, JsonResponse
+from activity_core.core.definition.duration import parse_duration
 from activity_core.core.definition_file.issue import did_you_mean
 from activity_core.core.errors import BadInputError
 from activity_core.ports.reading import Page, Query
@@ -21,6 +23,13 @@ Cursor = Annotated[
     str | None, Parameter(max_length=2_000, description="`next` of the page before.")
 ]
 Filter = Annotated[str | None, Parameter(max_length=2_000)]
+Moment = Annotated[
+    str | None,
+    Parameter(
+        max_length=64,
+        description="An instant like `2026-11-21T09:00:00Z`, or how long ago, like `2h`.",
+    ),
+]
 
 
 class StrictRoute(APIRoute):
@@ -45,6 +54,26 @@ def query(filters: Mapping[str, str | None], limit: int, cursor: str | None) -> 
     """The port's question: filters that were not given are left out."""
     given = {name: value for name, value in filters.items() if value is not None}
     return Query(given, limit, cursor)
+
+
+def moment(text: str | None, now: datetime) -> datetime | None:
+    """The instant that a `Moment` means.
+
+    Raises:
+        BadInputError: it is neither an instant with its offset from UTC nor a duration.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text) if "-" in text else now - parse_duration(text)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadInputError(
+        f"{text!r} is neither an instant nor a duration",
+        hint="write 2026-11-21T09:00:00Z or 2h",
+    )
 
 
 def ids_of_page(

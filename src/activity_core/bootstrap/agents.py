@@ -163,10 +163,11 @@ async def auditor(system: System) -> None:
 
 async def _keep_house(system: System) -> None:
     async def step() -> bool:
-        await system.housekeeping.ensure_partitions(system.clock.now())
-        before = system.clock.now() - system.settings.horizon
-        await system.housekeeping.expire_keys(before)
-        await system.housekeeping.expire_refusals(before)
+        now = system.clock.now()
+        await system.housekeeping.ensure_partitions(now)
+        await system.housekeeping.expire_keys(now - system.settings.horizon)
+        await system.housekeeping.expire_refusals(now - system.settings.horizon)
+        await system.housekeeping.expire_days(now - system.settings.retention)
         return False
 
     await repeat("housekeeping", step, asyncio.sleep, period=HOUSEKEEPING_PERIOD)

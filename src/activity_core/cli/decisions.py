@@ -30,6 +30,10 @@ def list_(
     occurrence: Annotated[
         str | None, typer.Option(help="Only about this occurrence, like 2026-11-21T09:00:00Z.")
     ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Made since this instant, or so long ago, like 2h.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Made before this instant.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     as_json: AsJson = False,
@@ -49,6 +53,8 @@ def list_(
         definition_id=definition,
         outcome=outcome,
         occurrence_key=occurrence,
+        since=since,
+        until=until,
         limit=limit,
         cursor=cursor,
     )

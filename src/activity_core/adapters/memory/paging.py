@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from activity_core.adapters.memory.reading_rows import Json
@@ -14,6 +14,7 @@ T = TypeVar("T")
 Place = tuple[str, ...]
 
 _MOST = 1_000
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def place(at: datetime, *ids: str) -> Place:
@@ -39,11 +40,14 @@ def page(
     if not 1 <= query.limit <= _MOST:
         raise BadInputError(f"limit must be from 1 to {_MOST}")
     start = None if query.cursor is None else _read(query.cursor)
+    since = place((query.since or _FIRST).astimezone(UTC))
+    until = place((query.until or _LAST).astimezone(UTC))
     found = sorted(
         (
             (place_of(row), row)
             for row in rows
-            if all(filters[name](row, wanted) for name, wanted in query.filters.items())
+            if since <= place_of(row) < until
+            and all(filters[name](row, wanted) for name, wanted in query.filters.items())
             and (start is None or place_of(row) < start)
         ),
         key=lambda pair: pair[0],

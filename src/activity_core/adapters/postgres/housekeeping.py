@@ -1,24 +1,16 @@
-"""Housekeeping: partitions for the days to come; keys and refusals beyond the horizon."""
+"""Housekeeping: room for the days to come; what is forgotten, and when.
 
-from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+Keys and refusals go beyond the horizon, events and the ledger when retention is over.
+"""
 
-from psycopg import errors, sql
+from datetime import datetime
 
-from activity_core.adapters.postgres.pool import Pool, connection, translated
+from activity_core.adapters.postgres.partitions import drop_days, make_days
+from activity_core.adapters.postgres.pool import Pool, connection
 
-DAYS_AHEAD = 7
 MOST_REFUSALS = 100_000  # of a tenant: strangers write there
 _CHUNK = 10_000  # rows per transaction
 
-_LOCK = "select pg_advisory_xact_lock(hashtext('activity-core partitions'))"
-_EXISTING = """
-select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-where i.inhparent = 'events'::regclass
-"""
-_PARTITION = """
-create table {name} partition of events for values from ({first}) to ({next})
-"""
 _EXPIRE = """
 delete from event_keys where ctid = any(array(
     select k.ctid from event_keys k
@@ -35,6 +27,35 @@ delete from refusals where ctid = any(array(
     ) r where r.refused_at < %(before)s or r.place > %(most)s
     limit %(limit)s))
 """
+# What fell on a day without a partition: the same rules as in `partitions`, row by row.
+_EXPIRE_EVENTS = """
+delete from events_default where ctid = any(array(
+    select e.ctid from events_default e
+    where e.received_at < %(before)s and not exists (
+        select from pending_events p where p.tenant = e.tenant and p.event_key = e.event_key
+    ) and not exists (
+        select from decisions d
+        where d.tenant = e.tenant and d.input_at = e.received_at and d.event_key = e.event_key
+            and d.outcome = 'held'
+    ) and not exists (
+        select from run_events n join runs r using (tenant, run_id)
+        where n.tenant = e.tenant and n.event_key = e.event_key
+            and r.status in ('pending', 'running') and r.recorded_at is null
+    )
+    limit %(limit)s))
+"""
+# A backfill decides today about a slot of long ago.
+_EXPIRE_DECISIONS = """
+delete from decisions_default where ctid = any(array(
+    select d.ctid from decisions_default d
+    where d.input_at < %(before)s and d.decided_at < %(before)s and d.outcome <> 'held'
+    limit %(limit)s))
+"""
+_EXPIRE_ROUTINGS = """
+delete from routings_default where ctid = any(array(
+    select r.ctid from routings_default r where r.received_at < %(before)s
+    limit %(limit)s))
+"""
 
 
 class PostgresHousekeeping:
@@ -44,31 +65,22 @@ class PostgresHousekeeping:
         self._pool = pool
 
     async def ensure_partitions(self, now: datetime) -> None:
-        """Make the missing daily partitions of events, from today to a week ahead.
+        """Make the missing daily partitions of events and the ledger, from today to a week ahead.
 
-        A day of which the default partition holds events already stays there.
+        A day of which a default partition has rows already stays there.
         """
-        today = now.astimezone(UTC).date()
-        for day in (today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)):
-            await self._ensure(day)
+        await make_days(self._pool, now)
 
-    async def _ensure(self, day: date) -> None:
-        name = f"events_{day:%Y%m%d}"
-        async with connection(self._pool) as conn:
-            existing = {row["relname"] async for row in await conn.execute(_EXISTING)}
-        if name in existing:
-            return
-        statement = sql.SQL(_PARTITION).format(
-            name=sql.Identifier(name),
-            first=sql.Literal(f"{day}T00:00:00Z"),
-            next=sql.Literal(f"{day + timedelta(days=1)}T00:00:00Z"),
-        )
-        async with translated():
-            # Somebody else was quicker, or the default partition has events of that day.
-            with suppress(errors.DuplicateTable, errors.CheckViolation):
-                async with self._pool.connection() as conn, conn.transaction():
-                    await conn.execute(_LOCK)
-                    await conn.execute(statement)
+    async def expire_days(self, before: datetime) -> None:
+        """Forget events, decisions and routings of days that ended before.
+
+        Whole days go with their partitions, what lies in a default partition goes row by row.
+        Events that wait or are held stay, and so do events that a run has yet to read. What is
+        busy just now goes next time.
+        """
+        await drop_days(self._pool, before)
+        for statement in (_EXPIRE_EVENTS, _EXPIRE_DECISIONS, _EXPIRE_ROUTINGS):
+            await self._expire(statement, {"before": before})
 
     async def expire_keys(self, before: datetime) -> int:
         """Forget the keys of events received before, unless these wait still; returns how many.

@@ -53,12 +53,17 @@ async def page_of(
     after = {} if query.cursor is None else _read(query.cursor, len(listing.place))
     columns = ", ".join(listing.place)
     conditions = [listing.select, *(listing.filters[name] for name in query.filters)]
+    if query.since:
+        conditions.append(f"{listing.place[0]} >= %(since)s")
+    if query.until:
+        conditions.append(f"{listing.place[0]} < %(until)s")
     if after:
         conditions.append(f"({columns}) < ({', '.join(f'%({name})s' for name in after)})")
     newest_first = ", ".join(f"{column} desc" for column in listing.place)
     statement = f"{' and '.join(conditions)} order by {newest_first} limit %(limit)s"
     wanted = {name: prose(value) for name, value in query.filters.items()}
-    parameters = {**values, **wanted, **after, "limit": query.limit + 1}
+    bounds = {"since": query.since, "until": query.until, "limit": query.limit + 1}
+    parameters = {**values, **wanted, **after, **bounds}
     try:
         rows = await (await conn.execute(statement, parameters)).fetchall()
     except psycopg.DataError:

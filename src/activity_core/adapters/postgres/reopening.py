@@ -9,7 +9,10 @@ from activity_core.core.run.run import PendingRun, RunStatus
 
 _LOCK = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status, exists (
-    select from tasks t where t.tenant = r.tenant and t.run_id = r.run_id) as has_tasks
+    select from tasks t where t.tenant = r.tenant and t.run_id = r.run_id) as has_tasks, exists (
+    select from run_events n left join events e on e.tenant = n.tenant
+        and e.received_at = n.received_at and e.event_key = n.event_key
+    where n.tenant = r.tenant and n.run_id = r.run_id and e.event_key is null) as is_forgotten
 from runs r where r.tenant = %(tenant)s and r.run_id = %(run)s for no key update
 """
 _REOPEN = """
@@ -37,7 +40,7 @@ async def reopen(conn: Connection, tenant: str, run_id: str, at: datetime) -> Pe
 
     Raises:
         NotFoundError: no such run.
-        ConflictError: it is not failed.
+        ConflictError: it is not failed, or has to read events whose retention is over.
     """
     values = {"tenant": tenant, "run": prose(run_id), "at": at}
     row = await (await conn.execute(_LOCK, values)).fetchone()
@@ -47,6 +50,8 @@ async def reopen(conn: Connection, tenant: str, run_id: str, at: datetime) -> Pe
         raise ConflictError(
             f"it is {row['status']}", subject=f"run {run_id}", hint="only failed runs are retried"
         )
+    if row["is_forgotten"] and not row["has_tasks"]:
+        raise ConflictError("its events are gone: retention is over", subject=f"run {run_id}")
     await conn.execute(_REOPEN, values)
     await conn.execute(_QUEUE, values)
     if row["has_tasks"]:

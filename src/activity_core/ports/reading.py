@@ -7,6 +7,7 @@ there is one); what is unknown or not there yet is null.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from activity_core.core.jsontext import JsonValue
@@ -24,11 +25,16 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A list request: equality filters by field name, 1-1000 items, from a cursor."""
+    """A list request: equality filters by field name, 1-1000 items, from a cursor.
+
+    `since` (included) and `until` (excluded) bound the time that orders the list.
+    """
 
     filters: Mapping[str, str] = field(default_factory=dict)
     limit: int = 50
     cursor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class Reading(Protocol):
@@ -64,7 +70,8 @@ class Reading(Protocol):
         Items: run_id, definition_id, version_used, occurrence_key, trigger, status, attempt,
         workflow_id, scheduled_for, lag_seconds (from slot to start; null for backfills), gap (null
         or start, end, count, slots: the newest ones), fired_at, started_at, finished_at, failure
-        (null or code, message), events (each source, id), tasks_spawned (task ids), context_hash.
+        (null or code, message), events (each source, id), events_forgotten (how many more it is
+        for, whose retention is over), tasks_spawned (task ids), context_hash.
         """
         ...
 
@@ -91,13 +98,18 @@ class Reading(Protocol):
         """One task: a list item."""
         ...
 
+    async def emitter(self, event_id: str) -> str | None:
+        """The run that an outgoing event with this id is about; None: it is none of ours."""
+        ...
+
     async def decisions(self, query: Query) -> Page:
         """Filters: definition_id, outcome, occurrence_key.
 
-        Items: definition_id, version, outcome, reason, occurrence_key, run_id, source, event_id
-        (both null unless an event was decided about), slot (null unless one was), lag_seconds
-        (from slot to decision; null for backfills), backfill_id (null unless it was one that
-        decided), decided_at.
+        Items: definition_id, version, outcome, reason, trace (null or what explains the outcome
+        beyond that, see `core.flow.trace`), occurrence_key, run_id, source, event_id (both null
+        unless an event was decided about), slot (null unless one was), lag_seconds (from slot to
+        decision; null for backfills), backfill_id (null unless it was one that decided),
+        decided_at.
         """
         ...
 
@@ -115,8 +127,8 @@ class Reading(Protocol):
         """Filters: status, via, code, source_id.
 
         Items: dead_letter_id, via, source_id (empty unless it came by one), subject, run_id (empty
-        unless a run could not be started), code, message, buried_at, status, resolved_by (empty
-        while open), resolved_at.
+        unless a run could not be started), definition_id (empty unless its filter failed), code,
+        message, buried_at, status, resolved_by (empty while open), resolved_at.
         """
         ...
 

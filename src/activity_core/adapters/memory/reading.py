@@ -119,6 +119,11 @@ class MemoryReading:
             raise NotFoundError("no such task", subject=f"task {task_id}")
         return task_item(row)
 
+    async def emitter(self, event_id: str) -> str | None:
+        """See `Reading.emitter`."""
+        row = self._tables.outbox.get(event_id)
+        return row.key if row else None
+
     async def decisions(self, query: Query) -> Page:
         """See `Reading.decisions`."""
         tables = self._tables

@@ -53,7 +53,7 @@ def event_detail(tables: Tables, row: EventRow) -> Json:
         "routing": None if routing is None else _routing(routing),
         "decisions": [
             decision_item(tables, each)
-            for each in sorted(decisions, key=lambda each: each.definition_id)
+            for each in sorted(decisions, key=lambda each: (each.definition_id, each.decided_at))
         ],
     }
 
@@ -66,6 +66,7 @@ def decision_item(tables: Tables, row: DecisionRow) -> Json:
         "version": row.version,
         "outcome": str(row.outcome),
         "reason": row.reason,
+        "trace": row.trace,
         "occurrence_key": row.occurrence_key,
         "run_id": row.run_id,
         "source": envelope.source if envelope else None,
@@ -99,6 +100,7 @@ def run_item(tables: Tables, row: RunRow) -> Json:
         "finished_at": _time(row.finished_at),
         "failure": _failure(row.failure),
         "events": [{"source": envelope.source, "id": envelope.id} for envelope in envelopes],
+        "events_forgotten": 0,
         "tasks_spawned": tasks,
         "context_hash": row.context_hash,
     }

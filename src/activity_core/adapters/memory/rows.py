@@ -14,6 +14,7 @@ from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.run.task import TaskInstance
 from activity_core.ports.backfills import BackfillRequest, BackfillStatus
 from activity_core.ports.entrances import EntranceLine
+from activity_core.ports.event_replays import EventReplay, EventReplayStatus
 from activity_core.ports.registry import LogLine
 from activity_core.ports.slot_ledger import SlotCursor
 
@@ -54,6 +55,7 @@ class DecisionRow:
     decided_at: datetime
     run_id: str | None = None
     event_key: bytes | None = None
+    trace: JsonValue = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +156,15 @@ class BackfillRow:
     existing: frozenset[datetime]
     status: BackfillStatus = BackfillStatus.RUNNING
     finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventReplayRow:
+    """A replay of recorded events; no page of it before `next_at`."""
+
+    replay: EventReplay
+    next_at: datetime
+
+    def is_due(self, at: datetime) -> bool:
+        """Whether its next page may be taken."""
+        return self.replay.status is EventReplayStatus.RUNNING and self.next_at <= at

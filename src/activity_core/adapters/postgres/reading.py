@@ -134,8 +134,11 @@ class PostgresReading:
                     subject=subject,
                     hint="name the source",
                 )
-            key = ids.occurrence_of_event(found[0]["source"], event_id)
-            values |= {"input_key": key}
+            values |= {
+                "input_key": ids.occurrence_of_event(found[0]["source"], event_id),
+                "event_key": found[0]["event_key"],
+                "received_at": found[0]["received_at"],
+            }
             return event_detail(found[0], await _rows(conn, queries.DECISIONS_OF_EVENT, values))
 
     async def runs(self, query: Query) -> Page:
@@ -178,6 +181,13 @@ class PostgresReading:
         if not found:
             raise NotFoundError("no such task", subject=f"task {task_id}")
         return task_item(found[0])
+
+    async def emitter(self, event_id: str) -> str | None:
+        """See `Reading.emitter`."""
+        values = {"tenant": self._tenant, "id": prose(event_id)}
+        async with connection(self._pool) as conn:
+            found = await _rows(conn, queries.EMITTER, values)
+        return str(found[0]["key"]) if found else None
 
     async def decisions(self, query: Query) -> Page:
         """See `Reading.decisions`."""

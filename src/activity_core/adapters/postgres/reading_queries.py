@@ -11,7 +11,7 @@ select e.source, e.event_id, e.type, e.subject, e.occurred_at, e.received_at, e.
             where p.tenant = e.tenant and p.event_key = e.event_key) then 'pending'
         else 'buried'
     end as state
-from events e left join routings r using (tenant, event_key)
+from events e left join routings r using (tenant, event_key, received_at)
 where e.tenant = %(tenant)s
 """
 # Of a (source, id) that came again after the horizon, the newest.
@@ -23,13 +23,17 @@ select distinct on (source) * from ({EVENTS}
 """  # noqa: S608 - constant parts
 DECISIONS = """
 select d.definition_id, d.version, d.outcome, d.reason, d.occurrence_key, d.run_id, d.decided_at,
-    d.input_key, e.source, e.event_id
+    d.input_key, d.trace, e.source, e.event_id
 from decisions d
-left join events e on e.tenant = d.tenant and e.received_at = d.event_received_at
+left join events e on e.tenant = d.tenant and e.received_at = d.input_at
     and e.event_key = d.event_key
 where d.tenant = %(tenant)s
 """
-DECISIONS_OF_EVENT = f"{DECISIONS} and d.input_key = %(input_key)s order by d.definition_id"
+DECISIONS_OF_EVENT = f"""{DECISIONS}
+    and d.input_at = %(received_at)s and (
+        d.input_key = %(input_key)s or d.event_key = %(event_key)s and d.input_key like 'r.%%')
+order by d.definition_id, d.decided_at
+"""
 DECISIONS_OF_RUN = f"{DECISIONS} and d.run_id = %(run)s order by d.decided_at, d.input_key"
 RUNS = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.status, r.attempt,
@@ -40,10 +44,12 @@ select r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.stat
         where a.tenant = r.tenant and a.run_id = r.run_id and a.attempt = r.attempt
     ) as workflow_id,
     (
-        select coalesce(json_agg(json_build_object('source', e.source, 'id', e.event_id)
-            order by e.received_at, e.event_key), '[]')
+        select coalesce(json_agg(
+            case when e.event_key is not null
+                then json_build_object('source', e.source, 'id', e.event_id) end
+            order by n.place), '[]')
         from run_events n
-        join events e on e.tenant = n.tenant and e.received_at = n.received_at
+        left join events e on e.tenant = n.tenant and e.received_at = n.received_at
             and e.event_key = n.event_key
         where n.tenant = r.tenant and n.run_id = r.run_id
     ) as events,
@@ -86,6 +92,7 @@ select o.event_id, o.type, o.subject, o.created_at, not exists (
     select from pending_outbox p where p.tenant = o.tenant and p.position = o.position) as sent
 from outbox o where o.tenant = %(tenant)s and o.key = %(run)s order by o.position
 """
+EMITTER = "select o.key from outbox o where o.tenant = %(tenant)s and o.event_id = %(id)s"
 SCHEDULES = """
 select c.definition_id, c.since, c.covered_until, c.next_slot, c.wake_at, c.last_slot,
     c.last_outcome, c.last_run_id, r.fired_at
@@ -93,7 +100,8 @@ from slot_cursors c left join runs r on r.tenant = c.tenant and r.run_id = c.las
 where c.tenant = %(tenant)s and c.definition_id = any(%(ids)s)
 """
 DEAD_LETTERS = """
-select l.dead_letter_id, l.via, l.source_id, l.subject, l.run_id, l.code, l.message, l.buried_at,
+select l.dead_letter_id, l.via, l.source_id, l.subject, l.run_id, l.definition_id, l.code,
+    l.message, l.buried_at,
     l.status, l.resolved_by, l.resolved_at
 from dead_letters l where l.tenant = %(tenant)s
 """

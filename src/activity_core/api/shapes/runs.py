@@ -24,6 +24,7 @@ class DecisionItem(Shape):
     version: int
     outcome: Outcome
     reason: str
+    trace: dict[str, Any] | None
     occurrence_key: str
     run_id: str | None
     source: str | None
@@ -79,6 +80,7 @@ class RunItem(Shape):
     finished_at: str | None
     failure: Failure | None
     events: list[EventRef]
+    events_forgotten: int
     tasks_spawned: list[str]
     context_hash: str | None
 

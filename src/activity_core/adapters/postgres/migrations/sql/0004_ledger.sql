@@ -83,7 +83,6 @@ create index decisions_newest_first on decisions (tenant, decided_at, input_key,
 create index decisions_by_definition on decisions (tenant, definition_id, decided_at, input_key);
 create index decisions_by_run on decisions (tenant, run_id) where run_id is not null;
 create index decisions_held on decisions (tenant, definition_id) where outcome = 'held';
-create index decisions_of_replays on decisions (tenant, event_key, definition_id) where input_key like 'r.%';
 create index decisions_without_event on decisions (tenant, definition_id, input_key) where event_key is null;
 comment on table decisions is 'What became of one input (event, slot, request) for one definition, and why. `filtered` is only counted. One partition a day.';
 comment on table decisions_default is 'Slots of days that have no partition: backfills of long ago.';
@@ -94,7 +93,6 @@ comment on constraint decisions_run_exists on decisions is 'What fired names a r
 comment on constraint decisions_outcome_is_known on decisions is 'The words of core.decision.Outcome that leave a row.';
 comment on constraint decisions_name_their_run on decisions is 'What led to a run, or joined one, names it.';
 comment on constraint decisions_name_their_event on decisions is 'Events and replays of them, and only these, have an event key; with input_at it finds the body.';
-comment on index decisions_of_replays is 'What a replay decided about an event that has its decision already.';
 comment on index decisions_without_event is 'The slots of a definition in order: their keys are instants of one width.';
 
 alter table routings

@@ -16,6 +16,7 @@ from activity_core.api import (
     decisions,
     definition_control,
     definitions,
+    event_replays,
     event_types,
     events,
     handshake,
@@ -48,6 +49,7 @@ DIRECT: DirectRoutes = {
 }
 NOUNS = (
     events,
+    event_replays,
     runs,
     tasks,
     definitions,

@@ -1,14 +1,13 @@
 """Backfills: past slots to be run, how far that is, and how to stop it."""
 
 import secrets
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from activity_core.api.body import Body, Words, documented, json_body
+from activity_core.api.instant import Instant
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Filter, Limit, StrictRoute, problems
@@ -22,19 +21,6 @@ from activity_core.services.backfill_range import BackfillPlan, BackfillRange
 router = APIRouter(prefix="/v1", tags=["backfills"], route_class=StrictRoute)
 
 _MOST_LISTED = 1_000
-
-
-def _instant(value: object) -> datetime:
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if found is not None and found.tzinfo is not None:
-            return found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise PydanticCustomError("instant", "write an instant like 2026-11-21T09:00:00Z")
-
-
-Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
 class Backfilling(Body):

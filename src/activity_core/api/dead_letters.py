@@ -185,6 +185,7 @@ def _shown(letter: DeadLetter) -> dict[str, Any]:
         "via": letter.via,
         "source_id": letter.source_id,
         "run_id": letter.run_id,
+        "definition_id": letter.definition_id,
         "subject": letter.subject,
         "code": letter.code,
         "message": letter.message,

@@ -17,6 +17,7 @@ from activity_core.core.run.run import PendingRun
 from activity_core.ports.backfills import Backfills
 from activity_core.ports.clock import Clock
 from activity_core.ports.dead_letters import DeadLetters
+from activity_core.ports.event_replays import EventReplays
 from activity_core.ports.inbox import Inbox
 from activity_core.ports.outbox import Outbox
 from activity_core.ports.reading import Reading
@@ -25,6 +26,7 @@ from activity_core.ports.run_queue import RunQueue
 from activity_core.services.backfill import Backfiller
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
+from activity_core.services.event_replay_desk import EventReplayDesk
 from activity_core.services.explain import Explain
 from activity_core.services.explain_slot import ExplainSlot
 from activity_core.services.manual_trigger import ManualTrigger
@@ -61,6 +63,7 @@ class ApiParts:
     registry_store: RegistryStore
     manual_trigger: ManualTrigger
     backfiller: Backfiller
+    event_replay_desk: EventReplayDesk
     task_inbox: TaskInbox
     dead_letter_desk: DeadLetterDesk
     explain: Explain
@@ -71,6 +74,7 @@ class ApiParts:
     inbox: Inbox
     run_queue: RunQueue
     backfills: Backfills
+    event_replays: EventReplays
     outbox: Outbox
     dead_letters: DeadLetters
     clock: Clock

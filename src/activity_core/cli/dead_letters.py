@@ -55,6 +55,7 @@ def list_(
         "via": "via",
         "source": "source_id",
         "subject": "subject",
+        "definition": "definition_id",
         "code": "code",
         "buried": "buried_at",
         "status": "status",

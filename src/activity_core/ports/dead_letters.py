@@ -33,6 +33,7 @@ class DeadLetter:
         code: the stable code of the error.
         run_id: of a run that could not be started; empty for all others.
         sent_at: when the broker got it; signed times are judged by it. None for all others.
+        definition_id: whose filter failed on the event; empty for all others.
     """
 
     dead_letter_id: str
@@ -46,6 +47,7 @@ class DeadLetter:
     source_id: str = ""
     run_id: str = ""
     sent_at: datetime | None = None
+    definition_id: str = ""
     status: DeadLetterStatus = DeadLetterStatus.OPEN
     resolved_by: str = ""
     resolved_at: datetime | None = None

@@ -7,7 +7,7 @@ change of the whole registry; the state at any revision can be read again.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from activity_core.core.definition.calendar import Calendar
@@ -110,6 +110,10 @@ class RegistryEdit(EntranceEdit, Protocol):
 
     async def account_for_slots(self, definition_ids: Sequence[str]) -> None:
         """From what was logged on, every slot of these is decided; some may be already."""
+        ...
+
+    async def look_back(self, definition_id: str, lookback: timedelta) -> None:
+        """Request a replay of what was recorded so long before what was logged."""
         ...
 
 

@@ -20,6 +20,7 @@ from activity_core.ports.dead_letters import (
 )
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.inbox import Acceptance, Inbox
+from activity_core.services.event_review import EventReview
 from activity_core.services.ingest import Ingest
 from activity_core.services.letter_reader import LetterReader
 from activity_core.services.reception import event_conflict
@@ -64,6 +65,7 @@ class DeadLetterDesk:
         clock: Clock,
         tenant: str,
         retry: Retry,
+        review: EventReview,
     ) -> None:
         self._letters = letters
         self._reader = reader
@@ -73,9 +75,12 @@ class DeadLetterDesk:
         self._clock = clock
         self._tenant = tenant
         self._retry = retry
+        self._review = review
 
     async def replay(self, dead_letter_id: str, by: str, *, dry_run: bool = False) -> Resolution:
         """Send it the way of any other message, then close it; `dry_run`: only judge it.
+
+        An event on which the filter of one definition failed is judged again for that one alone.
 
         Raises:
             NotFoundError: no such dead letter, or its source is gone.
@@ -89,8 +94,13 @@ class DeadLetterDesk:
                 await self._resolve(letter, DeadLetterStatus.REPLAYED, by)
             return Resolution(dead_letter_id, run_id=letter.run_id)
         events = await self._reader.events(letter)
-        if not dry_run:
+        if letter.definition_id:
+            [event] = events
+            key = ids.event_key(self._tenant, event.source, event.id)
+            await self._review.again(letter, key, dry_run=dry_run)
+        elif not dry_run:
             await self._accept(events)
+        if not dry_run:
             await self._resolve(letter, DeadLetterStatus.REPLAYED, by)
         return Resolution(dead_letter_id, events)
 

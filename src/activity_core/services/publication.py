@@ -66,6 +66,7 @@ async def publish(edit: RegistryEdit, bundle: Bundle, warnings: Sequence[Issue])
     if lines or entrances or bundle.connections or bundle.calendars:
         revision = await edit.log(lines, entrances)
         await edit.account_for_slots(_with_slots(ordered, lines))
+        await _look_back(edit, ordered, lines)
     return ApplyReport(
         revision,
         definitions,
@@ -145,3 +146,14 @@ def _with_slots(
 ) -> Sequence[str]:
     published = {line.definition_id for line in lines}
     return [item.id for item in definitions if item.id in published and item.trigger.slot_triggers]
+
+
+async def _look_back(
+    edit: RegistryEdit, definitions: Sequence[ActivityDefinition], lines: Sequence[LogLine]
+) -> None:
+    """What came before a new composite started waiting may be part of what it waits for."""
+    new = {line.definition_id for line in lines if line.version == 1}
+    for definition in definitions:
+        composite = definition.trigger.composite
+        if composite is not None and composite.lookback and definition.id in new:
+            await edit.look_back(definition.id, composite.lookback)

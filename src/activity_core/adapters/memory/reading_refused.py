@@ -14,6 +14,7 @@ def dead_letter_item(letter: DeadLetter) -> Json:
         "source_id": letter.source_id,
         "subject": letter.subject,
         "run_id": letter.run_id,
+        "definition_id": letter.definition_id,
         "code": letter.code,
         "message": letter.message,
         "buried_at": rfc3339(letter.buried_at),

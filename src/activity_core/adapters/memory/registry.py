@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from activity_core.adapters.memory import entrances as entrance_rows
+from activity_core.adapters.memory.event_replays import insert
 from activity_core.adapters.memory.rows import CursorRow, LogRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.definition.calendar import Calendar
@@ -13,6 +14,7 @@ from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import NotFoundError, RejectedError
 from activity_core.ports.entrances import Change, Entrance, EntranceLine, Entrances
+from activity_core.ports.event_replays import lookback_of
 from activity_core.ports.registry import (
     HistoryLine,
     LogLine,
@@ -101,6 +103,11 @@ class MemoryRegistryEdit:
         for definition_id in definition_ids:
             cursor = SlotCursor(definition_id, "", at, next_slot=None, wake_at=None)
             self._tables.slot_cursors.setdefault(definition_id, CursorRow(cursor, at, at))
+
+    async def look_back(self, definition_id: str, lookback: timedelta) -> None:
+        """See `RegistryEdit.look_back`."""
+        at = self._tables.revisions[newest(self._tables)]
+        insert(self._tables, lookback_of(definition_id, lookback, at, self._actor), at)
 
 
 def _history_line(row: LogRow[LogLine], pause: LogRow[LogLine] | None) -> HistoryLine:

@@ -17,6 +17,7 @@ from activity_core.adapters.memory.rows import (
     BackfillRow,
     CursorRow,
     DecisionRow,
+    EventReplayRow,
     EventRow,
     ExecutionRow,
     LogRow,
@@ -29,8 +30,10 @@ from activity_core.adapters.memory.rows import (
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.flow.group import FlowKey
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.entrances import Entrance, EntranceLine
+from activity_core.ports.flow import FlowRow
 from activity_core.ports.refusals import Refusal
 from activity_core.ports.registry import LogLine
 from activity_core.ports.run_queue import Signal
@@ -63,6 +66,8 @@ class Tables:
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
     refusals: dict[int, Refusal] = field(default_factory=dict)
     backfills: dict[str, BackfillRow] = field(default_factory=dict)
+    flow_states: dict[FlowKey, FlowRow] = field(default_factory=dict)
+    event_replays: dict[str, EventReplayRow] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """Other tables with the same rows."""

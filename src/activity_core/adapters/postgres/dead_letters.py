@@ -16,14 +16,14 @@ from activity_core.ports.dead_letters import (
 )
 
 _COLUMNS = """
-dead_letter_id, via, source_id, subject, run_id, code, message, headers, body, sent_at, buried_at,
-    status, resolved_by, resolved_at
+dead_letter_id, via, source_id, subject, run_id, code, message, headers, body, sent_at,
+    definition_id, buried_at, status, resolved_by, resolved_at
 """
 _BURY = """
 insert into dead_letters (tenant, dead_letter_id, via, source_id, subject, run_id, code, message,
-    headers, body, sent_at, buried_at)
+    headers, body, sent_at, definition_id, buried_at)
 values (%(tenant)s, %(id)s, %(via)s, %(source_id)s, %(subject)s, %(run_id)s, %(code)s,
-    %(message)s, %(headers)s, %(body)s, %(sent_at)s, %(at)s)
+    %(message)s, %(headers)s, %(body)s, %(sent_at)s, %(definition_id)s, %(at)s)
 on conflict do nothing
 """
 _GET = f"""
@@ -75,6 +75,7 @@ async def bury(conn: Connection, tenant: str, letter: DeadLetter) -> None:
         "headers": json_text(dict(letter.headers)),
         "body": letter.body,
         "sent_at": letter.sent_at,
+        "definition_id": letter.definition_id,
         "at": letter.buried_at,
     }
     await conn.execute(_BURY, values)

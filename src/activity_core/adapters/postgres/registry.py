@@ -5,25 +5,27 @@ Event sources and event types are in `entrances`, under the same counter and the
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from activity_core.adapters.postgres import entrances as entrance_rows
 from activity_core.adapters.postgres import registry_queries as queries
+from activity_core.adapters.postgres.event_replays import insert
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
+from activity_core.adapters.postgres.registry_rows import snapshot_at
 from activity_core.adapters.postgres.storable import prose
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection as NamedConnection
 from activity_core.core.definition.definition import ActivityDefinition, definition_from_document
 from activity_core.core.errors import NotFoundError
 from activity_core.ports.entrances import Entrance, EntranceLine, Entrances
+from activity_core.ports.event_replays import lookback_of
 from activity_core.ports.registry import (
     HistoryLine,
     LogLine,
     RegistryEdit,
-    RegistryEntry,
     RegistrySnapshot,
 )
 
@@ -46,13 +48,13 @@ class PostgresRegistryStore:
         if revision is None:
             revision = await self.revision()
         async with connection(self._pool) as conn:
-            return await _snapshot(conn, self._tenant, revision)
+            return await snapshot_at(conn, self._tenant, revision)
 
     async def changed_since(self, revision: int) -> RegistrySnapshot:
         """See `RegistryStore.changed_since`."""
         newest = await self.revision()
         async with connection(self._pool) as conn:
-            return await _snapshot(conn, self._tenant, newest, after=revision)
+            return await snapshot_at(conn, self._tenant, newest, after=revision)
 
     async def entrances(self) -> Entrances:
         """See `RegistryStore.entrances`."""
@@ -115,7 +117,7 @@ class PostgresRegistryStore:
                 self._tenant,
                 actor,
                 now,
-                current=await _snapshot(conn, self._tenant, revision),
+                current=await snapshot_at(conn, self._tenant, revision),
                 entrances=await entrance_rows.entrances_at(conn, self._tenant, revision),
             )
 
@@ -191,42 +193,11 @@ class PostgresRegistryEdit:
         values = self._signed() | {"definitions": list(definition_ids), "since": self._logged_at}
         await self._conn.execute(queries.ACCOUNT_FOR_SLOTS, values)
 
+    async def look_back(self, definition_id: str, lookback: timedelta) -> None:
+        """See `RegistryEdit.look_back`."""
+        at = self._logged_at or self._now()
+        request = lookback_of(definition_id, lookback, at, self._actor)
+        await insert(self._conn, self._tenant, request, at)
+
     def _signed(self) -> dict[str, Any]:
         return {"tenant": self._tenant, "actor": self._actor, "at": self._now()}
-
-
-async def _snapshot(
-    conn: Connection, tenant: str, revision: int, *, after: int = 0
-) -> RegistrySnapshot:
-    values = {"tenant": tenant}
-    documents = await (await conn.execute(queries.CONNECTIONS, values)).fetchall()
-    connections = [NamedConnection.model_validate(row["document"]) for row in documents]
-    documents = await (await conn.execute(queries.CALENDARS, values)).fetchall()
-    calendars = [Calendar.model_validate(row["document"]) for row in documents]
-    return RegistrySnapshot(
-        revision,
-        await _entries(conn, tenant, after, revision),
-        {connection.id: connection for connection in connections},
-        {calendar.id: calendar for calendar in calendars},
-    )
-
-
-async def _entries(
-    conn: Connection, tenant: str, after: int, revision: int
-) -> dict[str, RegistryEntry]:
-    values = {"tenant": tenant, "after": after, "revision": revision}
-    rows = await (await conn.execute(queries.ENTRIES, values)).fetchall()
-    return {row["definition_id"]: _entry(row) for row in rows}
-
-
-def _entry(row: Mapping[str, Any]) -> RegistryEntry:
-    return RegistryEntry(
-        definition=definition_from_document(row["document"]),
-        version=row["version"],
-        paused=row["paused"],
-        retired=row["retired"],
-        revision=row["revision"],
-        reason=row["reason"],
-        actor=row["actor"],
-        changed_at=row["at"],
-    )

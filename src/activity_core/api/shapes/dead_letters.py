@@ -5,12 +5,16 @@ from activity_core.ports.dead_letters import DeadLetterStatus
 
 
 class DeadLetterItem(Shape):
-    """What could not be processed, and why. `run_id` of a run that could not be started."""
+    """What could not be processed, and why.
+
+    `run_id` of a run that could not be started, `definition_id` of whose filter failed.
+    """
 
     dead_letter_id: str
     via: str
     source_id: str
     run_id: str
+    definition_id: str
     subject: str
     code: str
     message: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from tests.contract.slots import fires, holds, plan, run_of, settled, skips, write
@@ -12,11 +13,13 @@ from tests.contract.stores import (
     SECOND,
     Stores,
     announcement,
-    candidate,
     definition,
     event,
+    fired,
     record,
+    record_batch,
     routing,
+    said,
     spec,
 )
 from tests.contract.test_dead_letters import LETTER
@@ -31,6 +34,7 @@ from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.core.schedule.gap import Gap
 from activity_core.core.schedule.settlement import SlotDecision, SlotRun
 from activity_core.ports.dead_letters import DeadLetterStatus
+from activity_core.ports.flow import Decided
 from activity_core.ports.reading import Page, Query, Reading, Row
 from activity_core.ports.refusals import Refusal
 from activity_core.ports.run_queue import ManualRequest
@@ -54,6 +58,14 @@ async def names(page: Awaitable[Page], field: str) -> list[object]:
 
 async def ids_of(stores: Stores, **filters: str) -> list[object]:
     return await names(stores.reading.events(Query(filters)), "id")
+
+
+async def test_the_emitter_of_an_event_of_ours(stores: Stores):
+    [run_id] = await stores.fire(event("1"))
+    news = announcement("e1", run_id)
+    assert await stores.run_ledger.close(run_id, RunStatus.CANCELLED, None, AT, [news])
+    assert await stores.reading.emitter("e1") == run_id
+    assert await stores.reading.emitter("e2") is None
 
 
 async def fill(stores: Stores, count: int) -> None:
@@ -154,7 +166,8 @@ async def test_an_event_in_every_state(stores: Stores):
     await stores.accept(event("routed"), event("unmatched"), event("buried"))
     async with stores.inbox.take(9) as batch:
         routed, unmatched, buried = batch.events
-        await batch.record([routing(routed, candidate(routed)), routing(unmatched)], AT)
+        decided = Decided([fired(routed)])
+        await batch.record([routing(each, decided) for each in (routed, unmatched)], decided, AT)
         await batch.bury(buried, "broken", "it is", AT)
     await stores.accept(event("pending"), at=AT + SECOND)
     items = (await stores.reading.events(Query())).items
@@ -210,6 +223,7 @@ async def test_an_event_is_shown_whole(stores: Stores):
         "version": 1,
         "outcome": "fired",
         "reason": "",
+        "trace": None,
         "occurrence_key": occurrence,
         "run_id": ids.run_id(stores.tenant, ID, occurrence),
         "source": "/shop",
@@ -287,6 +301,7 @@ async def test_a_run_is_shown_whole(stores: Stores):
         "finished_at": None,
         "failure": None,
         "events": [{"source": "/shop", "id": "1"}],
+        "events_forgotten": 0,
         "tasks_spawned": [],
         "context_hash": None,
     }
@@ -361,8 +376,7 @@ async def test_a_run_shows_all_decisions_that_name_it(stores: Stores):
         await stores.accept(event(str(n)))
         async with stores.inbox.take(9) as batch:
             [each] = batch.events
-            proposed = candidate(each, occurrence=occurrence)
-            await batch.record([routing(each, proposed)], AT + n * SECOND)
+            await record_batch(batch, fired(each, occurrence=occurrence), at=AT + n * SECOND)
     run = await stores.reading.run(ids.run_id(stores.tenant, ID, occurrence))
     told = run["decisions"]
     assert isinstance(told, list)
@@ -446,20 +460,45 @@ async def test_decisions_by_definition_outcome_and_occurrence(stores: Stores):
     await stores.accept(event("a"))
     async with stores.inbox.take(9) as batch:
         [each] = batch.events
-        skipped = candidate(each, "other", outcome=Outcome.SKIPPED, reason="paused by ann")
-        await batch.record([routing(each, candidate(each), skipped)], AT)
+        skipped = said(each, Outcome.SKIPPED, "paused by ann", definition_id="other")
+        await record_batch(batch, fired(each), settled=[skipped])
     await stores.run_queue.submit(ManualRequest(ID, 1, "m.1", {}, "ann"), AT)
 
     async def found(**filters: str) -> set[object]:
         items = (await stores.reading.decisions(Query(filters))).items
         return {(item["definition_id"], item["outcome"], item["event_id"]) for item in items}
 
-    manual, fired, paused = (ID, "fired", None), (ID, "fired", "a"), ("other", "skipped", "a")
-    assert await found() == {manual, fired, paused}
+    manual, routed, paused = (ID, "fired", None), (ID, "fired", "a"), ("other", "skipped", "a")
+    assert await found() == {manual, routed, paused}
     assert await found(definition_id="other") == {paused}
-    assert await found(outcome="fired") == {manual, fired}
+    assert await found(outcome="fired") == {manual, routed}
     assert await found(occurrence_key="m.1") == {manual}
     assert await found(occurrence_key="m.1", outcome="skipped") == set()
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "keys"),
+    [
+        (None, None, ["m.2", "m.1", "m.0"]),
+        (AT + SECOND, None, ["m.2", "m.1"]),
+        (None, AT + SECOND, ["m.0"]),
+        (AT + SECOND, AT + 2 * SECOND, ["m.1"]),
+        (AT + 3 * SECOND, AT, []),
+    ],
+)
+async def test_a_list_between_two_instants(
+    stores: Stores, since: datetime | None, until: datetime | None, keys: list[str]
+):
+    await stores.publish(definition())
+    for n in range(3):
+        await stores.run_queue.submit(ManualRequest(ID, 1, f"m.{n}", {}, "ann"), AT + n * SECOND)
+    bounded = Query(since=since, until=until)
+    for listed in (stores.reading.decisions, stores.reading.runs):
+        assert await names(listed(bounded), "occurrence_key") == keys
+        first = await listed(replace(bounded, limit=1))
+        if first.next:
+            rest = listed(replace(bounded, cursor=first.next))
+            assert await names(rest, "occurrence_key") == keys[1:]
 
 
 async def test_dead_letters_by_status_via_code_and_source(stores: Stores):

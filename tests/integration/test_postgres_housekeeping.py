@@ -1,4 +1,4 @@
-"""Partitions, and what is forgotten: keys and refusals."""
+"""Partitions, and what is forgotten: keys, refusals, and days of events and the ledger."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ import pytest
 
 from activity_core.adapters.postgres.housekeeping import MOST_REFUSALS, PostgresHousekeeping
 from activity_core.adapters.postgres.inbox import PostgresInbox
-from activity_core.adapters.postgres.pool import Pool, connection, open_pool
+from activity_core.adapters.postgres.pool import Pool, connection, open_pool, transaction
 from activity_core.core import ids
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.inbox import Acceptance, Arrival
@@ -36,6 +36,19 @@ async def partitions(pool: Pool) -> list[str]:
         return [row["name"] async for row in cursor]
 
 
+async def days(pool: Pool) -> set[str]:
+    """The partitions of all three tables."""
+    async with connection(pool) as conn:
+        cursor = await conn.execute(
+            """
+            select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+            where c.relkind = 'r' and c.relname <> all(array[
+                'events_default', 'decisions_default', 'routings_default'])
+            """
+        )
+        return {row["name"] async for row in cursor}
+
+
 async def test_days_to_come_have_their_partitions(pool: Pool):
     housekeeping = PostgresHousekeeping(pool)
     await asyncio.gather(*(housekeeping.ensure_partitions(AT) for _ in range(3)))
@@ -47,6 +60,19 @@ async def test_days_to_come_have_their_partitions(pool: Pool):
         "events_20260302",
         "events_20260308",
     ]
+
+
+async def test_a_table_that_is_busy_gets_its_partition_next_time(pool: Pool):
+    later = AT + 50 * DAY
+    housekeeping = PostgresHousekeeping(pool)
+    async with transaction(pool) as conn:
+        await conn.execute("select from decisions limit 1")
+        await housekeeping.ensure_partitions(later)
+        found = await days(pool)
+        assert {"events_20260420", "routings_20260420"} <= found
+        assert "decisions_20260420" not in found
+    await housekeeping.ensure_partitions(later)
+    assert "decisions_20260420" in await days(pool)
 
 
 async def test_events_of_a_day_without_partition_are_kept(pool: Pool):

@@ -12,6 +12,7 @@ import pytest
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
 from activity_core.adapters.postgres.migrate import check_migrated, migrate
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
+from activity_core.adapters.system_clock import SystemClock
 from activity_core.core.errors import ConfigurationError, RejectedError, UnavailableError
 from activity_core.ports.dead_letters import LetterFilter
 from activity_core.ports.refusals import MOST_CHARACTERS
@@ -95,6 +96,7 @@ ROWS: dict[str, dict[str, object]] = {
     "pending_events": {"event_key": KEY, "received_at": AT},
     "routings": {
         "event_key": KEY,
+        "received_at": AT,
         "revision": 1,
         "listened": 3,
         "counts": '{"fired": 1, "filtered": 2}',
@@ -135,6 +137,7 @@ ROWS: dict[str, dict[str, object]] = {
     "run_context": {"run_id": "r", "source": "invoices", "data": "[]"},
     "decisions": {
         "input_key": "e.1",
+        "input_at": AT,
         "definition_id": "a",
         "version": 1,
         "outcome": "fired",
@@ -142,7 +145,6 @@ ROWS: dict[str, dict[str, object]] = {
         "occurrence_key": "e.1",
         "run_id": "r",
         "event_key": KEY,
-        "event_received_at": AT,
         "decided_at": AT,
     },
     "pending_runs": {"run_id": "r"},
@@ -189,6 +191,8 @@ ROWS: dict[str, dict[str, object]] = {
     "pending_outbox": {"position": 1, "shard": 0, "key": "r", "event_id": "o"},
 }
 """One right row per table, in an order in which they can be inserted."""
+
+PARTITIONED = ("events", "decisions", "routings")
 
 FAILED = {"status": "failed", "finished_at": AT}
 DONE = {"status": "completed", "finished_at": AT}
@@ -243,13 +247,12 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("decisions_outcome_is_known", {"input_key": "e.2", "outcome": "filtered"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "merged"}),
-    ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "deduplicated"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "late"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "caught_up"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "compressed"}),
     ("decisions_name_their_event", {"input_key": "e.2", "event_key": None}),
     ("decisions_name_their_event", {"input_key": "m.2"}),
-    ("decisions_name_their_event", {"input_key": "e.2", "event_received_at": None}),
+    ("decisions_name_their_event", {"input_key": "r.2", "event_key": None}),
     ("attempts_run_exists", {"run_id": "nobody", "attempt": 2}),
     ("attempts_execution_exists", {"execution_id": "none", "attempt": 2}),
     ("tasks_run_exists", {"task_id": "n", "run_id": "nobody"}),
@@ -296,13 +299,13 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("event_keys_pkey", {}),
     ("events_20260101_pkey", {}),
     ("pending_events_wait_once", {}),
-    ("routings_pkey", {}),
+    ("routings_20260101_pkey", {}),
     ("dead_letters_pkey", {}),
     ("runs_pkey", {"occurrence_key": "e.2"}),
     ("runs_occurrence_runs_once", {"run_id": "r2", "version": 1}),
     ("run_events_pkey", {}),
     ("run_context_pkey", {}),
-    ("decisions_pkey", {}),
+    ("decisions_20260101_pkey", {}),
     ("pending_runs_wait_once", {}),
     ("executions_pkey", {"workflow_id": "w2"}),
     ("executions_workflow_is_its_own", {"execution_id": "x2"}),
@@ -318,10 +321,11 @@ WRONG: list[tuple[str, dict[str, object]]] = [
 @pytest.fixture(scope="module")
 def db(postgres_url: str):
     with psycopg.connect(postgres_url, autocommit=True) as conn:
-        conn.execute(
-            "create table events_20260101 partition of events"
-            " for values from ('2026-01-01Z') to ('2026-01-02Z')"
-        )
+        for name in PARTITIONED:
+            conn.execute(
+                f"create table {name}_20260101 partition of {name}"
+                " for values from ('2026-01-01Z') to ('2026-01-02Z')"
+            )
         for table, row in ROWS.items():
             insert(conn, table, row)
         insert(conn, "executions", ROWS["executions"] | {"execution_id": "x2", "workflow_id": "v"})
@@ -370,7 +374,7 @@ def test_every_constraint_has_a_wrong_row(db):
         """
     ).fetchall()
     tried = {constraint for constraint, _ in WRONG} | {
-        "events_pkey",  # reported under the name of the partition
+        *(f"{name}_pkey" for name in PARTITIONED),  # reported under the name of the partition
         # Generated positions: nobody can insert one twice.
         "pending_events_pkey",
         "pending_runs_pkey",
@@ -385,7 +389,7 @@ def test_tables_and_constraints_say_what_they_guard(db):
         """
         select relname from pg_class
         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
-            and relname not in ('alembic_version', 'events_20260101')
+            and relname <> 'alembic_version' and relname !~ '_[0-9]{8}$'
             and obj_description(oid, 'pg_class') is null
         union all
         select conname from pg_constraint c
@@ -411,6 +415,7 @@ async def test_many_processes_migrate_at_once(empty_postgres_url: str):
 
 GROUND = tuple(f"0001_{noun}" for noun in ("registry", "inbox", "runs", "tasks", "outbox"))
 SCHEDULES = ("0002_slots", "0002_backfills")
+ENTRANCES = ("0003_entrances", "0003_refusals", "0003_dead_letters")
 
 
 def run_scripts(conn: psycopg.Connection, names: Sequence[str]) -> None:
@@ -474,6 +479,42 @@ async def test_an_upgrade_keeps_dead_letters(empty_postgres_url: str):
     assert [(letter.source_id, letter.run_id) for letter in found] == [("", "")] * 2
     assert [letter.status for letter in found] == ["open", "discarded"]
     assert (group.via, group.code, group.count, group.example_id) == ("http", "bad_input", 1, "d")
+
+
+_LEDGER = """
+select d.input_key, d.input_at, d.tableoid::regclass::text as day, r.received_at as routed
+from decisions d left join routings r using (tenant, event_key) order by input_key
+"""
+
+
+def test_an_upgrade_files_the_ledger_by_days(empty_postgres_url: str):
+    """Under when the event came, the slot, when the request came; by days within retention."""
+    now = SystemClock().now().replace(hour=12, microsecond=0)
+    event, long_ago = now - 2 * DAY, datetime(2020, 2, 29, 9, tzinfo=UTC)
+    run = {"run_id": None, "outcome": "skipped", "event_key": None, "decided_at": now - DAY}
+    with psycopg.connect(empty_postgres_url, autocommit=True) as conn:
+        run_scripts(conn, (*GROUND, *SCHEDULES, *ENTRANCES))
+        stand_at(conn, "0003")
+        for table in ("activity_definitions", "runs"):
+            insert(conn, table, ROWS[table])
+        insert(conn, "events", ROWS["events"] | {"received_at": event})
+        insert(conn, "routings", without(ROWS["routings"], "received_at") | {"routed_at": now})
+        decision = without(ROWS["decisions"], "input_at")
+        insert(conn, "decisions", decision | {"event_received_at": event})
+        for key in ("m.1", "2020-02-29T09:00:00Z", "b.x.2020-02-29T09:00:00Z"):
+            insert(conn, "decisions", decision | run | {"input_key": key, "occurrence_key": key})
+        migrate(empty_postgres_url)
+        rows = conn.execute(_LEDGER).fetchall()
+    assert rows == [
+        ("2020-02-29T09:00:00Z", long_ago, "decisions_default", None),
+        ("b.x.2020-02-29T09:00:00Z", long_ago, "decisions_default", None),
+        ("e.1", event, f"decisions_{event:%Y%m%d}", event),
+        ("m.1", now - DAY, f"decisions_{now - DAY:%Y%m%d}", None),
+    ]
+
+
+def without(row: dict[str, object], name: str) -> dict[str, object]:
+    return {key: value for key, value in row.items() if key != name}
 
 
 def test_migrating_a_server_that_is_away_says_so():

@@ -85,14 +85,13 @@ class CompositeTriggerConfig(OneOf):
 
     @property
     def parts(self) -> tuple[tuple[str, Part], ...]:
-        """All that it waits for by name, in their order; those without a name are called `part1` etc.
+        """All that it waits for by name, in their order.
 
-        Of an absence: `after` (if any) and `of`.
+        Those without a name are called `part1` etc.; those of an absence `after` and `of`.
         """
         if self.absent_ is not None:
-            after = self.absent_.after
-            return ((("after", after),) if after else ()) + (("of", self.absent_),)
-        listed = self.all_of_ or self.any_of_ or self.sequence_ or (self.count_,)
-        return tuple(
-            (part.name or f"part{place}", part) for place, part in enumerate(listed, 1) if part
-        )
+            named = {"after": self.absent_.after, "of": self.absent_}
+        else:
+            listed = self.all_of_ or self.any_of_ or self.sequence_ or (self.count_,)
+            named = {f"part{place}": part for place, part in enumerate(listed, 1)}
+        return tuple((part.name or name, part) for name, part in named.items() if part)

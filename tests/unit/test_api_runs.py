@@ -149,3 +149,31 @@ async def test_decisions_are_listed(system: MemorySystem) -> None:
         )
         assert len(by_key.json()["items"]) == 2
         problem(await client.get("/v1/decisions?outcome=exploded"), 400, "bad_input")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "count"),
+    [
+        ({"since": "1h"}, 2),
+        ({"since": "1h", "until": "0s"}, 0),  # now is not before now
+        ({"until": "2026-01-01T13:00:00+01:00"}, 0),
+        ({"since": "2026-01-01T13:00:00+01:00"}, 2),
+        ({"since": "2026-01-01T12:00:00.000001Z"}, 0),
+    ],
+)
+async def test_decisions_between_two_moments(
+    system: MemorySystem, bounds: dict[str, str], count: int
+) -> None:
+    """All of it happens at noon, UTC."""
+    async with system.client() as client:
+        await happen(system, client)
+        answer = await client.get("/v1/decisions", params=bounds)
+        assert len(answer.json()["items"]) == count
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-01-01", "2026-01-01T12:00:00", "-1h", ""])
+async def test_a_moment_has_to_be_one(system: MemorySystem, text: str) -> None:
+    async with system.client() as client:
+        answer = await client.get("/v1/decisions", params={"since": text})
+        document = problem(answer, 400, "bad_input")
+        assert "2h" in document["hint"]

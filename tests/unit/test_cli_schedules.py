@@ -163,6 +163,8 @@ def test_decisions_are_listed(tmp_path: Path, shell: Shell) -> None:
     assert "by-hand v1" in table
     assert "m.r1" in table
     assert shell.json("decisions", "list", "--definition", "none")["items"] == []
+    assert shell.json("decisions", "list", "--since", "2h")["items"]
+    assert shell.json("decisions", "list", "--since", "2h", "--until", "1h")["items"] == []
     shell.run("decisions", "list", "--outcome", "odd", ok=False)
 
 

@@ -21,6 +21,7 @@ def test_without_any():
     assert (settings.host, settings.port, settings.tenant) == ("127.0.0.1", 8080, "main")
     assert settings.database_url is None
     assert settings.horizon == timedelta(days=30)
+    assert settings.retention == timedelta(days=90)
 
 
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch):
@@ -52,6 +53,17 @@ def test_what_is_wrong_is_named_without_its_value(
     with pytest.raises(ConfigurationError, match=f"ACTIVITY_CORE_{name}") as error:
         load_settings()
     assert "a-secret-by-mistake" not in str(error.value)
+
+
+@pytest.mark.parametrize(("horizon", "retention"), [("30d", "29d"), ("91d", None)])
+def test_an_event_is_kept_as_long_as_its_key(
+    monkeypatch: pytest.MonkeyPatch, horizon: str, retention: str | None
+):
+    monkeypatch.setenv("ACTIVITY_CORE_HORIZON", horizon)
+    if retention:
+        monkeypatch.setenv("ACTIVITY_CORE_RETENTION", retention)
+    with pytest.raises(ConfigurationError, match=r"ACTIVITY_CORE_RETENTION: .* shorter"):
+        load_settings()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

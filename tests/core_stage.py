@@ -115,7 +115,7 @@ class CoreStage:
         """Executions of everything pending: one for all, or one each."""
         return await self.queue.compose(
             1_000,
-            lambda pending: compose(pending, is_fused=lambda _: together, max_runs=1_000),
+            lambda pending: compose(pending, may_share=lambda _: together, max_runs=1_000),
             at=self.clock.now(),
             lease=timedelta(seconds=30),
         )

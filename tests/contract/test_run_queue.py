@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from tests.contract.stores import (
@@ -13,12 +15,17 @@ from tests.contract.stores import (
     Stores,
     definition,
     event,
+    member,
     record,
+    record_batch,
     spec,
 )
 
 from activity_core.core import ids
+from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
 from activity_core.core.errors import ConflictError, NotFoundError, RejectedError
+from activity_core.core.flow.group import Group
+from activity_core.core.run.composition import compose
 from activity_core.core.run.run import Execution, PendingRun, RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.ports.reading import Query
@@ -82,7 +89,8 @@ async def test_composing_sees_the_oldest_pending_runs(stores: Stores):
 
     executions = await stores.run_queue.compose(2, composer, at=AT, lease=LEASE)
     occurrence = ids.occurrence_of_event("/shop", "0")
-    assert seen[0] == PendingRun(run_ids[0], ID, 1, occurrence, 1)
+    size = len(event("0").to_bytes())
+    assert seen[0] == PendingRun(run_ids[0], ID, 1, occurrence, 1, DEFAULT_PRIORITY, size)
     assert [run.run_id for run in seen] == run_ids[:2]
     assert executions == [Execution("x" * 32, "workflow-x", tuple(run_ids[:2]))]
 
@@ -299,3 +307,77 @@ async def test_signals_wait_until_they_are_dropped(stores: Stores):
     await stores.run_queue.drop_signals([signals[0].position])
     await stores.run_queue.drop_signals([signals[0].position])
     assert await stores.run_queue.take_signals(9) == signals[1:]
+
+
+async def fire_by_priority(stores: Stores, *priorities: int) -> list[str]:
+    """Pending runs for one event each, in this order."""
+    await stores.publish(definition())
+    events = [event(str(number)) for number in range(len(priorities))]
+    await stores.accept(*events)
+    async with stores.inbox.take(99) as batch:
+        groups = [
+            Group((replace(member(each), priority=priority),))
+            for each, priority in zip(batch.events, priorities, strict=True)
+        ]
+        await record_batch(batch, *((ID, group) for group in groups))
+    return [stores.run_id(each) for each in events]
+
+
+async def take_turns(stores: Stores, limit: int, *, at: datetime = AT) -> list[PendingRun]:
+    """The runs that are composed, one execution each, as the composer sees them."""
+    seen: list[PendingRun] = []
+
+    def composer(pending: Sequence[PendingRun]) -> list[Execution]:
+        seen.extend(pending)
+        return compose(pending, may_share=lambda _: False, max_runs=1)
+
+    await stores.run_queue.compose(limit, composer, at=at, lease=LEASE)
+    return seen
+
+
+async def test_the_most_urgent_go_first_then_the_oldest(stores: Stores):
+    run_ids = await fire_by_priority(stores, 5, 3, 1, 3, 1)
+    in_turn = [run_ids[place] for place in (2, 4, 1, 3, 0)]
+    first = await take_turns(stores, 3)
+    rest = await take_turns(stores, 99)
+    assert [run.run_id for run in (*first, *rest)] == in_turn
+    assert [run.priority for run in (*first, *rest)] == [1, 1, 3, 3, 5]
+
+
+async def test_a_request_has_the_middle_priority(stores: Stores):
+    run_ids = await fire_by_priority(stores, 4, 2)
+    request = await stores.run_queue.submit(REQUEST, AT)
+    turns = await take_turns(stores, 99)
+    assert [run.run_id for run in turns] == [run_ids[1], request.run_id, run_ids[0]]
+
+
+async def test_a_retry_is_as_urgent_as_the_run_was(stores: Stores):
+    urgent, _ = await fire_by_priority(stores, 1, 2)
+    await take_turns(stores, 1)
+    await fail(stores, urgent)
+    assert (await stores.run_queue.retry(urgent, AT)).priority == 1
+    assert [(run.priority, run.attempt) for run in await take_turns(stores, 99)] == [(1, 2), (2, 1)]
+
+
+async def test_what_is_overdue_is_as_urgent_as_it_was_composed(stores: Stores):
+    await fire_by_priority(stores, 4, 2)
+    apart = await stores.compose()
+    assert [execution.priority for execution in apart] == [2, 4]
+    assert apart[0].definitions == (ID,)
+    assert await stores.run_queue.overdue(9, at=AT + LEASE, lease=LEASE) == apart
+
+
+async def test_a_shared_execution_is_as_urgent_as_its_most_urgent_run(stores: Stores):
+    await fire_by_priority(stores, 4, 2, 5)
+    await stores.compose(together=True)
+    [again] = await stores.run_queue.overdue(9, at=AT + LEASE, lease=LEASE)
+    assert (again.priority, again.definitions) == (2, (ID,))
+
+
+async def test_the_composer_knows_how_much_a_run_is_for(stores: Stores):
+    small, large = event("small"), event("large", data={"text": "x" * 500})
+    await stores.fire(small, large)
+    await stores.run_queue.submit(replace(REQUEST, input={"reason": "y"}), AT)
+    turns = await take_turns(stores, 99)
+    bodies = [len(small.to_bytes()), len(large.to_bytes())]
+    assert [run.size for run in turns] == [*bodies, len('{"reason":"y"}')]

@@ -222,7 +222,7 @@ async def test_runs_start_in_order_of_their_turns(stores: Stores):
 
 async def first_of_queue(stores: Stores, at: datetime) -> list[str]:
     def alone(pending: Sequence[PendingRun]) -> list[Execution]:
-        return compose(pending, is_fused=lambda _: False, max_runs=1)
+        return compose(pending, may_share=lambda _: False, max_runs=1)
 
     executions = await stores.run_queue.compose(1, alone, at=at, lease=LEASE)
     return [run for execution in executions for run in execution.runs]

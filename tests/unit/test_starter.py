@@ -18,6 +18,15 @@ id: fused
 trigger: {event: {type: order.*}}
 rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
 ---
+id: fused-too
+trigger: {event: {type: invoice.*}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+---
+id: for-itself
+coalesce: false
+trigger: {event: {type: single.*}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+---
 id: waits
 trigger: {event: {type: held.*}}
 rules: [{id: r, tasks: [{id: t, human: {title: T, wait: true}}]}]
@@ -69,6 +78,27 @@ async def test_runs_that_need_nothing_share_up_to_a_bound(scene: Scene):
     assert sorted(len(execution.runs) for execution in scene.engine.started.values()) == [1, 3, 3]
     assert scene.leased() == 0
     assert await scene.starter.step() is False
+
+
+async def test_runs_of_different_definitions_share(scene: Scene):
+    await scene.fire("order.created", 1)
+    await scene.fire("invoice.created", 1)
+    await scene.starter.step()
+    [execution] = scene.engine.started.values()
+    assert execution.definitions == ("fused", "fused-too")
+
+
+async def test_a_run_that_comes_alone_is_started_at_once_under_its_own_id(scene: Scene):
+    await scene.fire("order.created", 1)
+    assert await scene.starter.step() is True
+    [workflow_id] = scene.engine.started
+    assert workflow_id.startswith("activity-fused-e.")
+
+
+async def test_a_definition_may_want_workflows_of_its_own(scene: Scene):
+    await scene.fire("single.one", 3)
+    await scene.starter.step()
+    assert [len(execution.runs) for execution in scene.engine.started.values()] == [1, 1, 1]
 
 
 async def test_runs_that_wait_are_alone(scene: Scene):

@@ -77,9 +77,10 @@ class RunQueue(Protocol):
         at: datetime,
         lease: timedelta,
     ) -> list[Execution]:
-        """Commit executions of up to `limit` pending runs, oldest first, leased until at + lease.
+        """Commit executions of up to `limit` pending runs, leased until at + lease.
 
-        Only runs whose start is not put off beyond `at`.
+        Only runs whose start is not put off beyond `at`; the most urgent first, and of one priority
+        the oldest first.
 
         Runs that were closed meanwhile are left out. What `composer` raises changes nothing.
         """
@@ -88,7 +89,8 @@ class RunQueue(Protocol):
     async def overdue(self, limit: int, *, at: datetime, lease: timedelta) -> list[Execution]:
         """Lease executions whose earlier lease ran out and whose workflow has not claimed them.
 
-        A lease until `at` has run out at `at`. Runs are in order of their ids.
+        A lease until `at` has run out at `at`. Executions are in order of priority, their runs in
+        order of ids.
         """
         ...
 

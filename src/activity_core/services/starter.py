@@ -46,7 +46,7 @@ class Starter:
         self._clock = clock
         self._refusal = refusal
         self._max_runs = max_runs_per_execution
-        self._fused: Mapping[tuple[str, int], bool] = {}
+        self._sharing: Mapping[tuple[str, int], bool] = {}
         self._revision = -1
         self._look_for_overdue_at = datetime.min.replace(tzinfo=UTC)
 
@@ -56,7 +56,7 @@ class Starter:
         Raises:
             UnavailableError: some starts are not confirmed; their leases bring them back.
         """
-        await self._learn_what_is_fused()
+        await self._learn_who_shares()
         signalled = await self._deliver_signals()
         executions = [*await self._composed(), *await self._overdue()]
         await self._start(executions)
@@ -64,7 +64,7 @@ class Starter:
 
     async def _composed(self) -> Sequence[Execution]:
         def composer(pending: Sequence[PendingRun]) -> Sequence[Execution]:
-            return compose(pending, is_fused=self._is_fused, max_runs=self._max_runs)
+            return compose(pending, may_share=self._may_share, max_runs=self._max_runs)
 
         return await self._queue.compose(BATCH, composer, at=self._clock.now(), lease=LEASE)
 
@@ -111,21 +111,21 @@ class Starter:
             await self._queue.drop_signals([signal.position])
         return bool(signals)
 
-    async def _learn_what_is_fused(self) -> None:
+    async def _learn_who_shares(self) -> None:
         revision = await self._registry.revision()
         if revision != self._revision:
-            self._fused = _fused_versions(await self._registry.snapshot(revision))
+            self._sharing = _sharing_versions(await self._registry.snapshot(revision))
             self._revision = revision
 
-    def _is_fused(self, run: PendingRun) -> bool:
+    def _may_share(self, run: PendingRun) -> bool:
         """Unknown (an older, still pinned version) means alone: slower, never wrong."""
-        return self._fused.get((run.definition_id, run.version), False)
+        return self._sharing.get((run.definition_id, run.version), False)
 
 
-def _fused_versions(snapshot: RegistrySnapshot) -> Mapping[tuple[str, int], bool]:
+def _sharing_versions(snapshot: RegistrySnapshot) -> Mapping[tuple[str, int], bool]:
     """Runs that may share: nothing long-lived, and no I/O but the store's (no local SQL either)."""
     return {
-        (id_, entry.version): entry.definition.is_fused(())
+        (id_, entry.version): entry.definition.coalesce and entry.definition.is_fused(())
         for id_, entry in snapshot.entries.items()
     }
 

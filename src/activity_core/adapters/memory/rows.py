@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from activity_core.core.decision import Outcome
+from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.decide import RuleTrace
@@ -69,6 +70,7 @@ class RunRow:
     fired_at: datetime
     touched_at: datetime
     events: tuple[bytes, ...] = ()
+    priority: int = DEFAULT_PRIORITY
     status: RunStatus = RunStatus.PENDING
     attempt: int = 1
     execution_id: str | None = None

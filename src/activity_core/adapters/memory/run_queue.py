@@ -1,20 +1,21 @@
 """The queue of decided runs in memory."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from activity_core.adapters.memory.decisions import decide, enqueue, new_run
+from activity_core.adapters.memory.reopening import reopen
 from activity_core.adapters.memory.rows import DecisionRow, ExecutionRow, RunRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.decision import Outcome
+from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
 from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.run import OPEN, Execution, PendingRun, RunStatus
-from activity_core.core.run.task import TaskStatus
 from activity_core.ports.run_queue import ManualRequest, OpenRun, Signal, Submission
-
-_REOPENED = frozenset({TaskStatus.FAILED, TaskStatus.SKIPPED})
 
 
 class MemoryRunQueue:
@@ -58,7 +59,7 @@ class MemoryRunQueue:
         async with self._state.transaction() as tables:
             positions = _turns(tables, at)[:limit]
             runs = [tables.runs[tables.pending_runs.pop(position).run_id] for position in positions]
-            pending = [_pending(run) for run in runs if run.status is RunStatus.PENDING]
+            pending = [_pending(tables, run) for run in runs if run.status is RunStatus.PENDING]
             executions = list(composer(pending)) if pending else []
             for execution in executions:
                 tables.executions[execution.execution_id] = ExecutionRow(
@@ -80,9 +81,8 @@ class MemoryRunQueue:
             ][:limit]
             for row in due:
                 tables.executions[row.execution_id] = replace(row, lease_until=at + lease)
-            return [
-                Execution(row.execution_id, row.workflow_id, _members(tables, row)) for row in due
-            ]
+            again = [_execution(tables, row) for row in due]
+            return sorted(again, key=attrgetter("priority"))
 
     async def mark_started(self, execution_ids: Sequence[str]) -> None:
         """See `RunQueue.mark_started`."""
@@ -149,59 +149,48 @@ class MemoryRunQueue:
                 raise ConflictError(
                     f"it is {run.status}", subject=f"run {run_id}", hint="only failed runs"
                 )
-            reopened = _reopened(run, at)
-            if not _reopen_tasks(tables, run_id):
-                reopened = replace(
-                    reopened,
-                    recorded=False,
-                    gathered={},
-                    snapshot=None,
-                    context_hash=None,
-                    rules=None,
-                )
+            reopened = reopen(tables, run, at)
             enqueue(self._state, tables, reopened)
-            return _pending(reopened)
+            return _pending(tables, reopened)
 
 
 def _turns(tables: Tables, at: datetime) -> list[int]:
-    """Positions of the runs whose start is not put off, in order of their turns."""
+    """Positions of the runs whose start is not put off, by priority in order of their turns."""
     turns = [
-        (row.start_at or datetime.min.replace(tzinfo=UTC), position)
+        (
+            tables.runs[row.run_id].priority,
+            row.start_at or datetime.min.replace(tzinfo=UTC),
+            position,
+        )
         for position, row in tables.pending_runs.items()
     ]
-    return [position for start_at, position in sorted(turns) if start_at <= at]
+    return [position for _, start_at, position in sorted(turns) if start_at <= at]
 
 
-def _pending(run: RunRow) -> PendingRun:
-    return PendingRun(run.run_id, run.definition_id, run.version, run.occurrence.key, run.attempt)
-
-
-def _members(tables: Tables, execution: ExecutionRow) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            run.run_id for run in tables.runs.values() if run.execution_id == execution.execution_id
-        )
+def _pending(tables: Tables, run: RunRow) -> PendingRun:
+    return PendingRun(
+        run.run_id,
+        run.definition_id,
+        run.version,
+        run.occurrence.key,
+        run.attempt,
+        run.priority,
+        _size(tables, run) if run.attempt == 1 else 0,
     )
 
 
-def _reopened(run: RunRow, at: datetime) -> RunRow:
-    return replace(
-        run,
-        status=RunStatus.PENDING,
-        attempt=run.attempt + 1,
-        execution_id=None,
-        touched_at=at,
-        started_at=None,
-        finished_at=None,
-        failure=None,
+def _size(tables: Tables, run: RunRow) -> int:
+    if run.occurrence.trigger is TriggerKind.MANUAL:
+        return len(json.dumps(run.occurrence.input, separators=(",", ":")))
+    return sum(len(tables.events[key].envelope.to_bytes()) for key in run.events)
+
+
+def _execution(tables: Tables, row: ExecutionRow) -> Execution:
+    runs = [run for run in tables.runs.values() if run.execution_id == row.execution_id]
+    return Execution(
+        row.execution_id,
+        row.workflow_id,
+        tuple(sorted(run.run_id for run in runs)),
+        tuple(sorted({run.definition_id for run in runs})),
+        min((run.priority for run in runs), default=DEFAULT_PRIORITY),
     )
-
-
-def _reopen_tasks(tables: Tables, run_id: str) -> bool:
-    """Failed and skipped tasks of a run as pending; False if it has no tasks at all."""
-    rows = [row for row in tables.tasks.values() if row.task.run_id == run_id]
-    for row in rows:
-        if row.task.status in _REOPENED:
-            task = replace(row.task, status=TaskStatus.PENDING, result=None)
-            tables.tasks[task.task_id] = replace(row, task=task, started_at=None, finished_at=None)
-    return bool(rows)

@@ -8,7 +8,8 @@ from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.core.run.run import PendingRun, RunStatus
 
 _LOCK = """
-select r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status, exists (
+select r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status,
+    r.priority, exists (
     select from tasks t where t.tenant = r.tenant and t.run_id = r.run_id) as has_tasks, exists (
     select from run_events n left join events e on e.tenant = n.tenant
         and e.received_at = n.received_at and e.event_key = n.event_key
@@ -20,8 +21,10 @@ update runs set status = 'pending', attempt = attempt + 1, touched_at = %(at)s,
     finished_at = null, failure_code = null, failure_message = null
 where tenant = %(tenant)s and run_id = %(run)s
 """
+# Alone in its execution, so nobody asks for its size.
 _QUEUE = """
-insert into pending_runs (tenant, run_id) values (%(tenant)s, %(run)s) on conflict do nothing
+insert into pending_runs (tenant, run_id, priority)
+values (%(tenant)s, %(run)s, %(priority)s) on conflict do nothing
 """
 _TASKS = """
 update tasks set status = 'pending', outcome = null, outputs = null, error = '', comment = '',
@@ -53,12 +56,17 @@ async def reopen(conn: Connection, tenant: str, run_id: str, at: datetime) -> Pe
     if row["is_forgotten"] and not row["has_tasks"]:
         raise ConflictError("its events are gone: retention is over", subject=f"run {run_id}")
     await conn.execute(_REOPEN, values)
-    await conn.execute(_QUEUE, values)
+    await conn.execute(_QUEUE, values | {"priority": row["priority"]})
     if row["has_tasks"]:
         await conn.execute(_TASKS, values)
     else:
         await conn.execute(_FORGET, values)
         await conn.execute(_FORGET_GATHERED, values)
     return PendingRun(
-        run_id, row["definition_id"], row["version"], row["occurrence_key"], row["attempt"] + 1
+        run_id,
+        row["definition_id"],
+        row["version"],
+        row["occurrence_key"],
+        row["attempt"] + 1,
+        row["priority"],
     )

@@ -27,6 +27,7 @@ class PostgresRunQueue:
     async def submit(self, request: ManualRequest, at: datetime) -> Submission:
         """See `RunQueue.submit`; one round trip."""
         run = ids.run_id(self._tenant, request.definition_id, request.occurrence_key)
+        given = json_text(request.input)
         values = {
             "tenant": self._tenant,
             "at": at,
@@ -34,7 +35,8 @@ class PostgresRunQueue:
             "definition": request.definition_id,
             "version": request.version,
             "occurrence": request.occurrence_key,
-            "input": json_text(request.input),
+            "input": given,
+            "size": len(given),
             "reason": prose(f"requested by {request.actor}"),
         }
         async with connection(self._pool) as conn:
@@ -80,7 +82,13 @@ class PostgresRunQueue:
         async with connection(self._pool) as conn:
             cursor = await conn.execute(queries.OVERDUE, values)
             return [
-                Execution(row["execution_id"], row["workflow_id"], tuple(row["runs"]))
+                Execution(
+                    row["execution_id"],
+                    row["workflow_id"],
+                    tuple(row["runs"]),
+                    tuple(row["definitions"]),
+                    row["priority"],
+                )
                 async for row in cursor
             ]
 
@@ -139,4 +147,6 @@ def _pending(row: DictRow) -> PendingRun:
         row["version"],
         row["occurrence_key"],
         row["attempt"],
+        row["priority"],
+        row["size"],
     )

@@ -16,16 +16,25 @@ decision as (
         %(occurrence)s, run_id, %(at)s
     from run
 )
-insert into pending_runs (tenant, run_id) select %(tenant)s, run_id from run
+insert into pending_runs (tenant, run_id, size)
+select %(tenant)s, run_id, %(size)s::int from run
 """
-# FOR NO KEY UPDATE: a router that records a duplicate of the same occurrence need not wait.
+# One look per priority, so that each is a range of the primary key that ends at `at`: of runs whose
+# turn is to come none is read. FOR NO KEY UPDATE: a router that records a duplicate of the same
+# occurrence need not wait.
 PENDING = """
-select p.place, r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status
+select p.place, r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status,
+    p.priority, p.size
 from (
-    select run_id, row_number() over () as place from (
-        select run_id from pending_runs
-        where tenant = %(tenant)s and start_at <= %(at)s
-        order by start_at, position limit %(limit)s for update skip locked
+    select run_id, priority, size, row_number() over () as place from (
+        select turn.*
+        from generate_series(1, 5) level
+        cross join lateral (
+            select run_id, priority, size from pending_runs
+            where tenant = %(tenant)s and priority = level and start_at <= %(at)s
+            order by start_at, position limit %(limit)s for update skip locked
+        ) turn
+        limit %(limit)s
     ) locked
 ) p
 join runs r on r.tenant = %(tenant)s and r.run_id = p.run_id
@@ -50,12 +59,19 @@ with due as (
     select execution_id from executions
     where tenant = %(tenant)s and lease_until <= %(at)s
     order by lease_until limit %(limit)s for update skip locked
+),
+leased as (
+    update executions e set lease_until = %(until)s
+    from due where e.tenant = %(tenant)s and e.execution_id = due.execution_id
+    returning e.execution_id, e.workflow_id
 )
-update executions e set lease_until = %(until)s
-from due where e.tenant = %(tenant)s and e.execution_id = due.execution_id
-returning e.execution_id, e.workflow_id, array(
-    select a.run_id from attempts a
-    where a.tenant = e.tenant and a.execution_id = e.execution_id order by a.run_id) as runs
+select l.execution_id, l.workflow_id, array_agg(r.run_id order by r.run_id) as runs,
+    array_agg(distinct r.definition_id) as definitions, min(r.priority) as priority
+from leased l
+join attempts a on a.tenant = %(tenant)s and a.execution_id = l.execution_id
+join runs r on r.tenant = a.tenant and r.run_id = a.run_id
+group by l.execution_id, l.workflow_id
+order by min(r.priority)
 """
 STARTED = """
 update executions set lease_until = null

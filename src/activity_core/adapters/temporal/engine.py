@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -57,6 +57,9 @@ class TemporalEngine:
                 task_queue=self._queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,
+                priority=Priority(priority_key=execution.priority),
+                memo=_memo(execution),
+                static_summary=_summary(execution),
                 request_eager_start=True,
             )
         except WorkflowAlreadyStartedError:
@@ -114,6 +117,22 @@ class TemporalEngine:
             if found.status
             else (WorkflowState.RUNNING)
         )
+
+
+def _memo(execution: Execution) -> dict[str, list[str]] | None:
+    """What a shared workflow carries out, for who looks at it in Temporal.
+
+    Not search attributes: these every namespace would have to know before the first start.
+    """
+    if len(execution.runs) == 1:
+        return None
+    return {"definitions": list(execution.definitions), "runs": list(execution.runs)}
+
+
+def _summary(execution: Execution) -> str | None:
+    if len(execution.runs) == 1:
+        return None
+    return f"{len(execution.runs)} runs of {len(execution.definitions)} definitions"
 
 
 async def _reaches(request: Awaitable[None], doing: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.decide import RuleTrace
 from activity_core.core.rules.occurrence import Occurrence
@@ -31,22 +32,35 @@ OPEN = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class PendingRun:
-    """A decided run that no execution carries out yet. `attempt` counts from 1."""
+    """A decided run that no execution carries out yet.
+
+    Attributes:
+        attempt: counts from 1.
+        priority: 1 (first) to 5 (last).
+        size: bytes of the events or the input that it is for, as far as the queue knows.
+    """
 
     run_id: str
     definition_id: str
     version: int
     occurrence_key: str
     attempt: int
+    priority: int = DEFAULT_PRIORITY
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One Temporal workflow and the committed runs that it carries out."""
+    """One Temporal workflow and the committed runs that it carries out.
+
+    `definitions` are theirs, sorted; `priority` is that of the most urgent one.
+    """
 
     execution_id: str
     workflow_id: str
     runs: tuple[str, ...]
+    definitions: tuple[str, ...] = ()
+    priority: int = DEFAULT_PRIORITY
 
 
 @dataclass(frozen=True, slots=True)

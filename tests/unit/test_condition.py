@@ -143,10 +143,16 @@ def test_values_too_deep_for_cel_are_refused() -> None:
         value = value[0]
 
 
-@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**50])
-def test_integers_that_cel_has_not_are_errors(number: Any) -> None:
-    with pytest.raises(ExpressionError, match="out of range"):
-        holds("event.n > 1", {"n": number})
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**50, 10**500])
+def test_integers_that_cel_has_not_are_doubles(number: Any) -> None:
+    event: JsonValue = {"n": [{"n": number}], "m": 2**64 - 1}
+    assert holds("event.n[0].n > 1", event) is (number > 1)
+    assert holds("event.m == 18446744073709551615u", event)
+    bindings = Bindings({"event": event})
+    result = compile_expression("event.n[0].n", variables=EVENT).evaluate(bindings)
+    assert result == float(min(number, 2**1023))
+    with pytest.raises(ExpressionError, match="No matching overloads"):
+        compile_expression("event.n > 1", variables=EVENT).holds(bindings)
 
 
 def test_bindings_serve_several_programs() -> None:

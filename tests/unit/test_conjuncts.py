@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from activity_core.core.expression.condition import compile_expression
-from activity_core.core.matching.conjuncts import EVENT_VARIABLES, conjuncts
+from activity_core.core.matching.conjuncts import conjuncts, filter_tree
 from activity_core.core.matching.syntax import (
     Call,
     Field,
@@ -13,7 +12,6 @@ from activity_core.core.matching.syntax import (
     Literal,
     Name,
     Opaque,
-    syntax_tree,
 )
 
 
@@ -72,7 +70,7 @@ def test_the_sides_of_a_comparison(text: str, expected: Any) -> None:
 
 
 def tree(text: str) -> Any:
-    return syntax_tree(compile_expression(text, variables=EVENT_VARIABLES).syntax)
+    return filter_tree(text)
 
 
 def test_trees() -> None:

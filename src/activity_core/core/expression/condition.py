@@ -27,6 +27,9 @@ from activity_core.core.jsontext import JsonValue
 
 _EXTENSIONS = (ext_strings.ExtStrings(), ext_math.ExtMath())
 _ANYTHING = cel.NewEnv()
+_TOO_WIDE = "Integer value "  # … out of range, says cel-cpp
+_INTEGERS = range(-(2**63), 2**64)
+_LARGEST = 2**1023
 _NUL = "\x00"
 _STAND_IN = "\ufffd"
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
@@ -36,12 +39,13 @@ class Bindings:
     """Values by variable name, ready for CEL; they must not change while it is in use.
 
     U+0000 becomes U+FFFD: CEL would end the string there, and `admin` + U+0000 equal `admin`.
+    Integers that CEL cannot hold become doubles, as those of events from outside did before.
 
     Raises:
         ExpressionError: the values nest too deeply.
     """
 
-    __slots__ = ("activation",)
+    __slots__ = ("_values", "activation", "is_rounded")
 
     def __init__(self, values: Mapping[str, JsonValue]) -> None:
         try:
@@ -49,7 +53,15 @@ class Bindings:
             clean = without_nul(values) if r"\x00" in repr(values) else values
         except RecursionError:
             raise ExpressionError("the values nest too deeply") from None
+        self._values = clean
+        self.is_rounded = False
         self.activation = _ANYTHING.Activation(clean)
+
+    def round(self) -> None:
+        """Make doubles of integers that CEL cannot hold: they are looked for once it complains."""
+        self._values = _rounded(self._values)
+        self.is_rounded = True
+        self.activation = _ANYTHING.Activation(self._values)
 
 
 Values = Mapping[str, JsonValue] | Bindings
@@ -63,24 +75,13 @@ class Program:
     result_type: str
     _compiled: Any
 
-    @property
-    def syntax(self) -> bytes:
-        """What it was compiled to, as cel-cpp's protobuf message (an Any of CheckedExpr)."""
-        serialized: bytes = self._compiled.serialize()
-        return serialized
-
     def evaluate(self, values: Values) -> JsonValue:
         """The result as JSON: timestamps in RFC 3339, durations as `90s`, bytes in base64.
 
         Raises:
             ExpressionError: it failed on these values, or gave what JSON cannot say.
         """
-        result = self._run(values)
-        plain = result.plain_value()
-        # Strings first: an error comes back as one.
-        if type(plain) is str and result.type() == cel.Type.ERROR:
-            raise evaluation_error(plain, self.text)
-        return plain_json(plain)
+        return plain_json(self._run(values).plain_value())
 
     def holds(self, values: Values) -> bool:
         """Whether it is true; any result but true and false is an ExpressionError."""
@@ -88,16 +89,22 @@ class Program:
         value = result.value()
         if value is True or value is False:
             return value
-        if result.type() == cel.Type.ERROR:
-            raise evaluation_error(value, self.text)
         raise ExpressionError(f"must be true or false, is {result.type().name()}")
 
     def _run(self, values: Values) -> Any:
         bindings = values if isinstance(values, Bindings) else Bindings(values)
         try:
-            return self._compiled.eval(bindings.activation)
+            result = self._compiled.eval(bindings.activation)
+            value = result.value()
+            if type(value) is bool or result.type() != cel.Type.ERROR:  # the type takes longer
+                return result
+            message = value
         except (RuntimeError, MemoryError) as error:
-            raise evaluation_error(str(error), self.text) from None
+            message = str(error)
+        if bindings.is_rounded or _TOO_WIDE not in message:
+            raise evaluation_error(message, self.text)
+        bindings.round()
+        return self._run(bindings)
 
 
 @lru_cache(maxsize=16_384)  # about 10 KB each
@@ -109,11 +116,27 @@ def compile_expression(text: str, *, variables: frozenset[str], shown: str = "")
     Raises:
         ExpressionError: what is wrong and where (line:column, from 1), perhaps what was meant.
     """
+    compiled = _compiled(text, variables)
+    return Program(shown or text, compiled.return_type().name(), compiled)
+
+
+def parse_expression(text: str, *, variables: frozenset[str]) -> bytes:
+    """The syntax of CEL that is not checked any further, as cel-cpp's protobuf message of it.
+
+    That is a google.protobuf.Any of a cel.expr.ParsedExpr; a third quicker than compiling.
+
+    Raises:
+        ExpressionError: it cannot be parsed.
+    """
+    syntax: bytes = _compiled(text, variables, disable_check=True).serialize()
+    return syntax
+
+
+def _compiled(text: str, variables: frozenset[str], **options: bool) -> Any:
     try:
-        compiled = _environment(variables).compile(text)
+        return _environment(variables).compile(text, **options)
     except RuntimeError as error:
         raise compile_error(str(error), text, variables) from None
-    return Program(shown or text, compiled.return_type().name(), compiled)
 
 
 @lru_cache(maxsize=1_024)
@@ -129,6 +152,16 @@ def without_nul(value: Any) -> Any:
         return {without_nul(key): without_nul(item) for key, item in value.items()}
     if isinstance(value, list):
         return [without_nul(item) for item in value]
+    return value
+
+
+def _rounded(value: Any) -> Any:
+    if type(value) is int and value not in _INTEGERS:
+        return float(max(-_LARGEST, min(value, _LARGEST)))
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
     return value
 
 

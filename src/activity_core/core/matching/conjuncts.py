@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from activity_core.core.expression.condition import compile_expression
+from activity_core.core.expression.condition import parse_expression
 from activity_core.core.matching.syntax import AND, Call, Node, syntax_tree
 
 EVENT_VARIABLES = frozenset({"event"})
@@ -40,6 +40,15 @@ class Conjunct:
         return left.strip(), operator, right.strip()
 
 
+def filter_tree(text: str) -> Node:
+    """The tree of a filter.
+
+    Raises:
+        ExpressionError: it cannot be parsed.
+    """
+    return syntax_tree(parse_expression(text, variables=EVENT_VARIABLES))
+
+
 _OPERATORS = {
     "_==_": "==",
     "_!=_": "!=",
@@ -55,11 +64,19 @@ def conjuncts(text: str) -> tuple[Conjunct, ...]:
     """All of a filter; a filter without `&&` is its only one.
 
     Raises:
-        ExpressionError: it does not compile.
+        ExpressionError: it cannot be parsed.
     """
-    program = compile_expression(text, variables=EVENT_VARIABLES)
     bare = _TOKEN.sub(lambda token: " " * len(token[0]) if token["comment"] else token[0], text)
-    return tuple(_split(bare, 0, len(bare), syntax_tree(program.syntax)))
+    return tuple(_split(bare, 0, len(bare), filter_tree(text)))
+
+
+def conjunct_trees(tree: Node) -> Iterator[Node]:
+    """Those of a whole filter, in their order."""
+    if isinstance(tree, Call) and tree.function == AND:
+        for side in tree.arguments:
+            yield from conjunct_trees(side)
+    else:
+        yield tree
 
 
 def _split(text: str, start: int, end: int, tree: Node) -> Iterator[Conjunct]:

@@ -1,7 +1,7 @@
 """Syntax: a CEL expression as a small tree.
 
-In: compiled expressions (`Program.syntax`, cel-cpp's own protobuf message of them, so that nothing
-is parsed twice or otherwise). Out: the tree that `conjuncts` splits and `clauses` reads. Whatever
+In: what `parse_expression` gives, cel-cpp's own protobuf message of it, so that nothing is read
+otherwise than CEL does. Out: the tree that `conjuncts` splits and `clauses` reads. Whatever
 neither of them looks into is `Opaque`: comprehensions, bytes, unsigned integers, messages.
 """
 
@@ -72,13 +72,13 @@ Node = Literal | Name | Field | Call | Items | Opaque
 
 
 def syntax_tree(serialized: bytes) -> Node:
-    """The tree of a compiled expression; `Opaque` as a whole if it nests too deeply to be read."""
+    """The tree of a parsed expression; `Opaque` as a whole if it nests too deeply to be read."""
     try:
-        checked = _CHECKED.FromString(_ANY.FromString(serialized).value)
+        parsed = _PARSED.FromString(_ANY.FromString(serialized).value)
     except DecodeError:
         return Opaque(0)
-    places = {place.id: place.at for place in checked.source.places}
-    return _node(checked.expr, places)
+    places = {place.id: place.at for place in parsed.source.places}
+    return _node(parsed.expr, places)
 
 
 def _node(expr: Any, places: dict[int, int]) -> Node:
@@ -109,11 +109,11 @@ def _literal(literal: Any, at: int) -> Node:
     return Literal(None if kind == "null" else getattr(literal, kind), at)
 
 
-# The fields of cel.expr.CheckedExpr that are needed, by number: (number, name, type). An unknown
+# The fields of cel.expr.ParsedExpr that are needed, by number: (number, name, type). An unknown
 # one is skipped, and a oneof without a known one has no kind.
 _MESSAGES: dict[str, list[tuple[int, str, str]]] = {
     "Any": [(2, "value", "bytes")],
-    "Checked": [(4, "expr", "Expr"), (5, "source", "Source")],
+    "Parsed": [(2, "expr", "Expr"), (3, "source", "Source")],
     "Source": [(4, "places", "Place*")],
     "Place": [(1, "id", "int64"), (2, "at", "int32")],
     "Expr": [
@@ -160,9 +160,9 @@ def _messages() -> dict[str, Any]:
     pool.Add(file)
     return {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"syntax.{name}"))
-        for name in ("Any", "Checked")
+        for name in ("Any", "Parsed")
     }
 
 
 _CLASSES = _messages()
-_ANY, _CHECKED = _CLASSES["Any"], _CLASSES["Checked"]
+_ANY, _PARSED = _CLASSES["Any"], _CLASSES["Parsed"]

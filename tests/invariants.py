@@ -18,6 +18,9 @@ Connection = psycopg.AsyncConnection[dict[str, Any]]
 
 PENDING = {
     "event waits for the router": "select event_key::text as subject from pending_events",
+    "event is held": """
+        select input_key || ' ' || definition_id as subject from decisions
+        where outcome = 'held' and event_key is not null""",
     "run waits for the starter": "select run_id as subject from pending_runs",
     "execution is not known to be started": """
         select execution_id as subject from executions where lease_until is not null""",
@@ -79,28 +82,36 @@ VIOLATIONS = {
         select event_key::text as subject from routings
         where listened <> (select coalesce(sum(value::int), 0) from jsonb_each_text(counts))""",
     "counts and decisions of an event differ": """
-        select coalesce(counted.event_key, decided.event_key)::text as subject
+        -- A routing counts what was decided then: what was held became something else since.
+        select event_key::text as subject
         from (
-            select event_key, key as outcome, value::int as number
+            select event_key, received_at as input_at, key as outcome, value::int as number
             from routings, jsonb_each_text(counts) where key <> 'filtered'
         ) counted
         full join (
-            select event_key, outcome, count(*) as number
-            from decisions where event_key is not null group by event_key, outcome
-        ) decided using (event_key, outcome)
-        where counted.number is distinct from decided.number""",
+            select event_key, input_at, outcome, count(*) as number
+            from decisions where input_key like 'e.%' group by event_key, input_at, outcome
+        ) decided using (event_key, input_at, outcome)
+        group by event_key, input_at
+        having coalesce(sum(counted.number), 0) <> coalesce(sum(decided.number), 0) or bool_or(
+            outcome <> 'held' and counted.number > coalesce(decided.number, 0))""",
+    "input is decided twice": """
+        select input_key || ' ' || definition_id as subject
+        from decisions group by tenant, input_key, definition_id having count(*) > 1""",
     "held slot waits for no open run": """
         select d.input_key || ' ' || d.definition_id as subject
         from decisions d
-        where d.outcome = 'held' and not exists (
+        where d.outcome = 'held' and d.event_key is null and not exists (
             select from runs r where r.tenant = d.tenant and r.definition_id = d.definition_id
                 and r.trigger = 'schedule' and r.status in ('pending', 'running'))""",
     "decision has no run of its own": """
         select d.input_key || ' ' || d.definition_id as subject
         from decisions d left join runs r using (tenant, run_id)
         where d.outcome in ('fired', 'late', 'caught_up') and (r.run_id is null
-            or (r.definition_id, r.version, r.occurrence_key)
-                <> (d.definition_id, d.version, d.occurrence_key)
+            or r.definition_id <> d.definition_id
+            or case when r.occurrence_key like 'c.%' then d.event_key is null
+                    or r.version < d.version
+                else (r.version, r.occurrence_key) <> (d.version, d.occurrence_key) end
             or (d.input_key like 'b.%') <> (r.trigger = 'backfill'))""",
     "compressed slot is not in the gap of its run": """
         select d.input_key || ' ' || d.definition_id as subject
@@ -125,8 +136,10 @@ VIOLATIONS = {
         from runs group by tenant, definition_id, occurrence_key having count(*) > 1""",
     "run of an event does not name it": """
         select d.run_id as subject from decisions d
-        where d.outcome = 'fired' and d.event_key is not null and not exists (
-            select from run_events e where e.run_id = d.run_id and e.event_key = d.event_key)""",
+        where d.outcome in ('fired', 'merged') and d.event_key is not null and not exists (
+            select from run_events e
+            where e.run_id = d.run_id and e.event_key = d.event_key and e.received_at = d.input_at
+                and (e.lead or d.outcome = 'merged'))""",
     "tasks of a run are not those that its rules decided": """
         select r.run_id as subject
         from runs r

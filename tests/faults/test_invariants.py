@@ -33,9 +33,9 @@ INTERVAL = """
     insert into slot_cursors (tenant, definition_id, plan, since, covered_until, audited_until)
     values ('main', 'beats', 'p', '2026-01-01T00:00:00Z', '2026-01-01T00:00:29Z',
         '2026-01-01T00:00:00Z');
-    insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
+    insert into decisions (tenant, input_key, input_at, definition_id, version, outcome, reason,
         occurrence_key, decided_at)
-    select 'main', slot, 'beats', 1, 'skipped', 'misfire: too late', slot, now()
+    select 'main', slot, slot::timestamptz, 'beats', 1, 'skipped', 'misfire: too late', slot, now()
     from unnest(array['2026-01-01T00:00:10Z', '2026-01-01T00:00:20Z']) as slot;
 """
 """A schedule with both of its covered slots decided: no damage."""
@@ -56,6 +56,8 @@ LEFT_OVER = {
     "event waits for the router": f"""
         insert into pending_events (tenant, event_key, received_at)
         select tenant, event_key, received_at from events where event_key = {AN_EVENT}""",
+    "event is held": f"""
+        update decisions set outcome = 'held' where event_key = {AN_EVENT}""",
     "run waits for the starter": f"""
         insert into pending_runs (tenant, run_id) select 'main', {A_RUN}""",
     "execution is not known to be started": """
@@ -90,6 +92,12 @@ DAMAGE = {
         update routings set listened = listened + 1 where event_key = {AN_EVENT}""",
     "counts and decisions of an event differ": f"""
         delete from decisions where event_key = {AN_EVENT} and definition_id = 'quick'""",
+    "input is decided twice": f"""
+        insert into decisions (tenant, input_key, input_at, definition_id, version, outcome, reason,
+            occurrence_key, run_id, event_key, decided_at)
+        select tenant, input_key, input_at + interval '1 day', definition_id, version, outcome,
+            reason, occurrence_key, run_id, event_key, decided_at
+        from decisions where event_key = {AN_EVENT} and definition_id = 'quick'""",
     "held slot waits for no open run": f"""
         {INTERVAL} update decisions set outcome = 'held' where {A_SLOT}""",
     "decision has no run of its own": f"""
@@ -212,9 +220,10 @@ async def test_only_backfills_decide_about_runs_of_backfills(
     await patient.execute(b"delete from decisions where definition_id = 'beats'")
     await patient.execute(b"delete from slot_cursors")
     await patient.execute(
-        b"""insert into decisions (tenant, input_key, definition_id, version, outcome, reason,
-            occurrence_key, run_id, decided_at)
-        values ('main', %s, 'beats', 1, 'fired', '', '2026-01-01T00:00:20Z', 'run-of-two', now())
+        b"""insert into decisions (tenant, input_key, input_at, definition_id, version, outcome,
+            reason, occurrence_key, run_id, decided_at)
+        values ('main', %s, '2026-01-01T00:00:20Z', 'beats', 1, 'fired', '',
+            '2026-01-01T00:00:20Z', 'run-of-two', now())
         """,
         [key],
     )

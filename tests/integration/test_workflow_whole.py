@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -122,6 +123,22 @@ async def test_fused_runs_take_one_local_activity_in_one_workflow_task(
     assert started.workflow_task_timeout.seconds == 4
     assert started.eager_execution_accepted
     assert b"Call" not in history.to_json().encode()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_workflow_tells_how_urgent_it_is_and_for_whom_it_is_shared(
+    client: Client, count: int
+) -> None:
+    whole = Whole(client)
+    await whole.apply(HUMAN)
+    await whole.submit("ask", *(f"{whole.queue_name}-{number}" for number in range(count)))
+    [execution] = await whole.compose()
+    await whole.engine.start(replace(execution, priority=1))
+    found = await client.get_workflow_handle(execution.workflow_id).describe()
+    assert found.raw_info.priority.priority_key == 1
+    shared = {"definitions": ["ask"], "runs": list(execution.runs)}
+    assert await found.memo() == (shared if count > 1 else {})
+    assert await found.static_summary() == ("3 runs of ask" if count > 1 else None)
 
 
 async def test_a_started_execution_is_not_started_again(client: Client) -> None:

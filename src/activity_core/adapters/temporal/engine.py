@@ -132,7 +132,9 @@ def _memo(execution: Execution) -> dict[str, list[str]] | None:
 def _summary(execution: Execution) -> str | None:
     if len(execution.runs) == 1:
         return None
-    return f"{len(execution.runs)} runs of {len(execution.definitions)} definitions"
+    names = execution.definitions
+    whose = names[0] if len(names) == 1 else f"{len(names)} definitions"
+    return f"{len(execution.runs)} runs of {whose}"
 
 
 async def _reaches(request: Awaitable[None], doing: str) -> bool:

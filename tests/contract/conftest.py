@@ -8,6 +8,8 @@ from tests.contract.stores import RECOVERY_RATE, Stores
 
 from activity_core.adapters.memory.backfills import MemoryBackfills
 from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
+from activity_core.adapters.memory.event_replays import MemoryEventReplays
+from activity_core.adapters.memory.flow import MemoryFlowStore
 from activity_core.adapters.memory.inbox import MemoryInbox
 from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.reading import MemoryReading
@@ -20,6 +22,8 @@ from activity_core.adapters.memory.state import State
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.adapters.postgres.backfills import PostgresBackfills
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
+from activity_core.adapters.postgres.event_replays import PostgresEventReplays
+from activity_core.adapters.postgres.flow import PostgresFlowStore
 from activity_core.adapters.postgres.inbox import PostgresInbox
 from activity_core.adapters.postgres.outbox import PostgresOutbox
 from activity_core.adapters.postgres.pool import open_pool
@@ -53,6 +57,8 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             slots=PostgresSlotLedger(pool, tenant, RECOVERY_RATE),
             backfills=PostgresBackfills(pool, tenant),
             refusals=PostgresRefusals(pool, tenant),
+            flow=PostgresFlowStore(pool, tenant),
+            event_replays=PostgresEventReplays(pool, tenant),
         )
 
 
@@ -72,4 +78,6 @@ def memory(tenant: str) -> Stores:
         slots=MemorySlotLedger(state, RECOVERY_RATE),
         backfills=MemoryBackfills(state),
         refusals=MemoryRefusals(state),
+        flow=MemoryFlowStore(state),
+        event_replays=MemoryEventReplays(state),
     )

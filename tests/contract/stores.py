@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from activity_core.core import ids
-from activity_core.core.decision import Candidate, Outcome, PendingEvent, Routing
+from activity_core.core.decision import Outcome, PendingEvent, Routing
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.flow.group import Group, Member, Settled
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.decide import RuleTrace
 from activity_core.core.rules.task_spec import TaskKind, TaskRetry, TaskSpec
@@ -25,7 +26,9 @@ from activity_core.core.run.task import NewTask, TaskStatus
 from activity_core.ports.backfills import Backfills
 from activity_core.ports.dead_letters import DeadLetters
 from activity_core.ports.entrances import Change
-from activity_core.ports.inbox import Acceptance, Arrival, Inbox
+from activity_core.ports.event_replays import EventReplays
+from activity_core.ports.flow import Decided, FlowStore
+from activity_core.ports.inbox import Acceptance, Arrival, Inbox, RoutingBatch
 from activity_core.ports.outbox import Outbox
 from activity_core.ports.reading import Reading
 from activity_core.ports.refusals import Refusals
@@ -62,6 +65,8 @@ class Stores:
     slots: SlotLedger
     backfills: Backfills
     refusals: Refusals
+    flow: FlowStore
+    event_replays: EventReplays
 
     def arrival(self, envelope: EventEnvelope, via: str = "http") -> Arrival:
         return Arrival(envelope, self.key(envelope), via)
@@ -103,8 +108,8 @@ class Stores:
     async def route(self, *, at: datetime = AT, definition_id: str = ID) -> Mapping[str, int]:
         """Every pending event fires the definition."""
         async with self.inbox.take(1_000) as batch:
-            return await batch.record(
-                [routing(each, candidate(each, definition_id)) for each in batch.events], at
+            return await record_batch(
+                batch, *(fired(each, definition_id=definition_id) for each in batch.events), at=at
             )
 
     async def fire(self, *envelopes: EventEnvelope, at: datetime = AT) -> list[str]:
@@ -117,7 +122,7 @@ class Stores:
 
     async def compose(self, *, together: bool = False, at: datetime = AT) -> list[Execution]:
         def composer(pending: Sequence[PendingRun]) -> list[Execution]:
-            return compose(pending, is_fused=lambda _: together, max_runs=100)
+            return compose(pending, may_share=lambda _: together, max_runs=100)
 
         return await self.run_queue.compose(1_000, composer, at=at, lease=LEASE)
 
@@ -165,21 +170,54 @@ def event(
     return EventEnvelope(id=id_, source=source, type=type_, data=data)
 
 
-def candidate(
+def member(pending: PendingEvent, *, occurrence: str | None = None, version: int = 1) -> Member:
+    envelope = pending.envelope
+    key = ids.occurrence_of_event(envelope.source, envelope.id)
+    return Member(
+        input_key=key,
+        event_key=pending.key,
+        received_at=pending.received_at,
+        at=envelope.time or pending.received_at,
+        version=version,
+        occurrence_key=occurrence or key,
+        size=pending.size,
+        traceparent=envelope.traceparent,
+        causation_depth=envelope.causation_depth,
+    )
+
+
+def fired(
     pending: PendingEvent,
-    definition_id: str = ID,
     *,
-    outcome: Outcome = Outcome.FIRED,
+    definition_id: str = ID,
     occurrence: str | None = None,
     version: int = 1,
-    reason: str = "",
-) -> Candidate:
-    key = occurrence or ids.occurrence_of_event(pending.envelope.source, pending.envelope.id)
-    return Candidate(definition_id, version, outcome, key, reason)
+) -> tuple[str, Group]:
+    return definition_id, Group((member(pending, occurrence=occurrence, version=version),))
 
 
-def routing(pending: PendingEvent, *candidates: Candidate, filtered: int = 0) -> Routing:
-    return Routing(pending, 1, len(candidates) + filtered, filtered, candidates)
+def said(
+    pending: PendingEvent, outcome: Outcome, reason: str = "", *, definition_id: str = ID
+) -> tuple[str, Settled]:
+    return definition_id, Settled(Group((member(pending),)), outcome, reason)
+
+
+def routing(pending: PendingEvent, decided: Decided, *, filtered: int = 0) -> Routing:
+    """As many listened as say something about the event, and those that filtered it."""
+    groups = [*decided.fired, *((id_, each.group) for id_, each in decided.settled)]
+    mine = {id_ for id_, group in groups for each in group.members if each.event_key == pending.key}
+    return Routing(pending, 1, len(mine) + filtered, filtered)
+
+
+async def record_batch(
+    batch: RoutingBatch,
+    *fires: tuple[str, Group],
+    settled: Sequence[tuple[str, Settled]] = (),
+    at: datetime = AT,
+) -> Mapping[str, int]:
+    """Route all events of a batch."""
+    decided = Decided(fires, settled)
+    return await batch.record([routing(each, decided) for each in batch.events], decided, at)
 
 
 def spec(

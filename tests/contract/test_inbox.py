@@ -9,16 +9,19 @@ from tests.contract.stores import (
     SECOND,
     BoomError,
     Stores,
-    candidate,
     definition,
     event,
+    fired,
+    record_batch,
     routing,
+    said,
 )
 
 from activity_core.core import ids
 from activity_core.core.decision import Outcome, Routing
 from activity_core.core.errors import RejectedError
 from activity_core.ports.dead_letters import DeadLetter
+from activity_core.ports.flow import Decided
 from activity_core.ports.inbox import Acceptance
 from activity_core.ports.reading import Query
 
@@ -44,6 +47,7 @@ async def test_the_first_body_wins(stores: Stores):
         [pending] = batch.events
     assert pending.envelope == event(data=1)
     assert (pending.key, pending.received_at) == (stores.key(event()), AT)
+    assert pending.size == len(event(data=1).to_bytes())
 
 
 async def test_a_duplicate_and_a_conflict_within_one_call(stores: Stores):
@@ -103,7 +107,7 @@ async def test_two_at_once_hold_different_events_and_both_commit(stores: Stores)
     async def router() -> set[str]:
         async with stores.inbox.take(2) as batch:
             await both_hold.wait()
-            await batch.record([routing(each, candidate(each)) for each in batch.events], AT)
+            await record_batch(batch, *(fired(each) for each in batch.events))
             return {each.envelope.id for each in batch.events}
 
     first, second = await asyncio.gather(router(), router())
@@ -128,7 +132,8 @@ async def test_an_exception_puts_everything_back(stores: Stores):
     async def fail() -> None:
         async with stores.inbox.take(9) as batch:
             a, b = batch.events
-            await batch.record([routing(a, candidate(a))], AT)
+            decided = Decided([fired(a)])
+            await batch.record([routing(a, decided)], decided, AT)
             await batch.bury(b, "broken", "it is broken", AT)
             raise BoomError
 
@@ -144,7 +149,8 @@ async def test_what_is_neither_recorded_nor_buried_stays(stores: Stores):
     await stores.publish(definition())
     await stores.accept(event("a"), event("b"))
     async with stores.inbox.take(9) as batch:
-        await batch.record([routing(batch.events[0], candidate(batch.events[0]))], AT)
+        decided = Decided([fired(batch.events[0])])
+        await batch.record([routing(batch.events[0], decided)], decided, AT)
     assert await pending_ids(stores) == ["b"]
 
 
@@ -163,19 +169,15 @@ async def test_outcomes_are_conserved(stores: Stores):
     await stores.accept(event("a"), event("b"))
     async with stores.inbox.take(9) as batch:
         a, b = batch.events
-        counts = await batch.record(
+        decided = Decided(
+            [fired(a)],
             [
-                routing(
-                    a,
-                    candidate(a),
-                    candidate(a, "other", outcome=Outcome.SKIPPED, reason="paused"),
-                    candidate(a, "third", outcome=Outcome.FAILED, reason="no such key"),
-                    filtered=2,
-                ),
-                routing(b),
+                said(a, Outcome.SKIPPED, "paused", definition_id="other"),
+                said(a, Outcome.FAILED, "no such key", definition_id="third"),
             ],
-            AT,
         )
+        routings = [routing(a, decided, filtered=2), routing(b, decided)]
+        counts = await batch.record(routings, decided, AT)
     assert counts == {"fired": 1, "skipped": 1, "failed": 1, "filtered": 2}
     told = await stores.reading.event("/shop", "a")
     expected = {"revision": 1, "listened": 5, "routed_at": "2026-01-01T12:00:00Z"}
@@ -197,7 +199,7 @@ async def test_outcomes_that_do_not_add_up_are_rejected(stores: Stores):
     async def record() -> None:
         async with stores.inbox.take(9) as batch:
             [only] = batch.events
-            await batch.record([Routing(only, 1, 2, 0, [candidate(only)])], AT)
+            await batch.record([Routing(only, 1, 2, 0)], Decided([fired(only)]), AT)
 
     with pytest.raises(RejectedError):
         await record()
@@ -211,7 +213,7 @@ async def test_a_version_that_was_never_published_is_rejected(stores: Stores):
     async def record() -> None:
         async with stores.inbox.take(9) as batch:
             [only] = batch.events
-            await batch.record([routing(only, candidate(only, version=2))], AT)
+            await record_batch(batch, fired(only, version=2))
 
     with pytest.raises(RejectedError):
         await record()
@@ -226,9 +228,8 @@ async def test_one_dedupe_key_runs_once_and_names_the_first_run(stores: Stores):
     for batch_of_events in (["a", "b"], ["c"]):
         await stores.accept(*(event(id_) for id_ in batch_of_events))
         async with stores.inbox.take(9) as batch:
-            await batch.record(
-                [routing(each, candidate(each, occurrence=occurrence)) for each in batch.events],
-                AT,
+            await record_batch(
+                batch, *(fired(each, occurrence=occurrence) for each in batch.events)
             )
     told = [await stores.reading.event(None, id_) for id_ in ("a", "b", "c")]
     assert [row["routing"]["counts"] for row in told] == [  # type: ignore[index,call-overload]
@@ -253,9 +254,7 @@ async def test_rival_routers_fire_an_occurrence_once(stores: Stores):
         async with stores.inbox.take(1) as batch:
             await both_hold.wait()
             [only] = batch.events
-            [outcome] = await batch.record(
-                [routing(only, candidate(only, occurrence=occurrence))], AT
-            )
+            [outcome] = await record_batch(batch, fired(only, occurrence=occurrence))
             return outcome
 
     assert sorted(await asyncio.gather(router(), router())) == ["deduplicated", "fired"]

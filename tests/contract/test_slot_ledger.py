@@ -4,8 +4,29 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.contract.slots import MINUTE, cursor, fire, holds, plan, run_of, settled, skips, write
-from tests.contract.stores import AT, ID, SECOND, BoomError, Stores, definition, event
+from tests.contract.slots import (
+    MINUTE,
+    cursor,
+    fire,
+    fires,
+    holds,
+    plan,
+    run_of,
+    settled,
+    skips,
+    write,
+)
+from tests.contract.stores import (
+    AT,
+    ID,
+    SECOND,
+    BoomError,
+    Stores,
+    definition,
+    event,
+    record_batch,
+    said,
+)
 
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
@@ -105,6 +126,18 @@ async def test_a_held_slot_is_due_once_no_run_is_open(stores: Stores):
     async with stores.slots.open_due([ID], AT) as opened:
         [each] = opened.due
         assert (list(each.open_runs), list(each.held)) == ([], [AT - SECOND, AT])
+
+
+async def test_a_held_event_is_no_held_slot(stores: Stores):
+    await plan(stores)
+    await stores.accept(event())
+    async with stores.inbox.take(1) as batch:
+        await record_batch(batch, settled=[said(batch.events[0], Outcome.HELD)])
+    assert not await stores.slots.overdue(AT)
+    async with stores.slots.open_due([ID], AT) as opened:
+        assert [list(each.held) for each in opened.due] == [[]]
+    await write(stores, settled(fires(AT)))
+    assert await stores.slots.due(AT, 9) == {}
 
 
 async def test_a_slot_comes_before_one_that_was_held(stores: Stores):

@@ -11,11 +11,11 @@ from tests.contract.stores import (
     SECOND,
     Stores,
     announcement,
-    candidate,
     definition,
     event,
+    fired,
     record,
-    routing,
+    record_batch,
     spec,
 )
 
@@ -52,6 +52,8 @@ async def stores(pool: Pool, request: pytest.FixtureRequest) -> Stores:
         slots=own.slots,
         backfills=own.backfills,
         refusals=own.refusals,
+        flow=own.flow,
+        event_replays=own.event_replays,
     )
     await stores.publish(definition())
     return stores
@@ -76,17 +78,11 @@ async def test_routers_side_by_side_fire_an_occurrence_once(stores: Stores):
                 if not batch.events:
                     return counts
                 # Twelve events share an occurrence, and meet it in different batches.
-                counts.update(
-                    await batch.record(
-                        [
-                            routing(
-                                each, candidate(each, occurrence=f"e.{int(each.envelope.id) % 5}")
-                            )
-                            for each in batch.events
-                        ],
-                        AT,
-                    )
+                fires = (
+                    fired(each, occurrence=f"e.{int(each.envelope.id) % 5}")
+                    for each in batch.events
                 )
+                counts.update(await record_batch(batch, *fires))
 
     total = sum(await asyncio.gather(*(router() for _ in range(4))), Counter())
     assert total == {"fired": 5, "deduplicated": 55}
@@ -99,7 +95,7 @@ async def test_a_router_that_dies_gives_everything_back(stores: Stores, pool: Po
 
     async def die() -> None:
         async with stores.inbox.take(10) as batch:
-            await batch.record([routing(each, candidate(each)) for each in batch.events], AT)
+            await record_batch(batch, *(fired(each) for each in batch.events))
             async with connection(pool) as conn:
                 await conn.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity where pid in"
@@ -116,12 +112,12 @@ async def test_one_wrong_event_of_a_batch_can_be_found_by_halving(stores: Stores
     await stores.accept(event("good"), event("bad"))
     async with stores.inbox.take(10) as batch:
         good, bad = batch.events
-    wrong = [routing(good, candidate(good)), routing(bad, candidate(bad, version=99))]
+    wrong = [fired(good), fired(bad, version=99)]
     with pytest.raises(RejectedError):
         async with stores.inbox.take(10) as batch:
-            await batch.record(wrong, AT)
+            await record_batch(batch, *wrong)
     async with stores.inbox.take(10, only=[good.position]) as batch:
-        await batch.record(wrong[:1], AT)
+        await record_batch(batch, *wrong[:1])
     async with stores.inbox.take(10, only=[bad.position]) as batch:
         await batch.bury(batch.events[0], "store_rejected", "no such version", AT)
     assert await stores.inbox.depth() == 0

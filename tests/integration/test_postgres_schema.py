@@ -134,6 +134,20 @@ ROWS: dict[str, dict[str, object]] = {
         "touched_at": AT,
     },
     "run_events": {"run_id": "r", "event_key": KEY, "received_at": AT},
+    "flow_states": {
+        "definition_id": "a",
+        "stage": "order",
+        "key_hash": KEY,
+        "key": "",
+        "state": "{}",
+    },
+    "flow_slots": {
+        "definition_id": "a",
+        "stage": "order",
+        "key_hash": KEY,
+        "occurrence_key": "e.1",
+        "run_id": "r",
+    },
     "run_context": {"run_id": "r", "source": "invoices", "data": "[]"},
     "decisions": {
         "input_key": "e.1",
@@ -196,6 +210,7 @@ PARTITIONED = ("events", "decisions", "routings")
 
 FAILED = {"status": "failed", "finished_at": AT}
 DONE = {"status": "completed", "finished_at": AT}
+OF_A_SLOT = {"input_key": "2026-01-01T00:00:00Z", "event_key": None}
 
 LONG: object = "x" * (MOST_CHARACTERS + 1)
 
@@ -242,11 +257,18 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("runs_recorded_has_its_context", {**DONE, "recorded_at": AT, "context_hash": "ab"}),
     ("runs_recorded_has_its_context", {**DONE, "recorded_at": AT, "context_snapshot": "{}"}),
     ("runs_failed_says_why", FAILED),
+    ("run_events_place_counts_from_zero", {"event_key": b"o" * 32, "place": -1}),
+    ("run_events_lead_is_given", {"event_key": b"o" * 32, "given": False}),
+    ("flow_states_stage_is_known", {"stage": "sleep"}),
+    ("flow_states_keys_are_hashed", {"key_hash": b"short"}),
+    ("flow_slots_state_exists", {"stage": "concurrency"}),
+    ("flow_slots_stage_lets_through", {"stage": "collect"}),
     ("run_context_run_exists", {"run_id": "nobody"}),
     ("decisions_run_exists", {"input_key": "e.2", "run_id": "nobody"}),
     ("decisions_outcome_is_known", {"input_key": "e.2", "outcome": "filtered"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "merged"}),
+    ("decisions_name_their_run", {**OF_A_SLOT, "run_id": None, "outcome": "deduplicated"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "late"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "caught_up"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "compressed"}),
@@ -304,6 +326,8 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("runs_pkey", {"occurrence_key": "e.2"}),
     ("runs_occurrence_runs_once", {"run_id": "r2", "version": 1}),
     ("run_events_pkey", {}),
+    ("flow_states_pkey", {}),
+    ("flow_slots_pkey", {}),
     ("run_context_pkey", {}),
     ("decisions_20260101_pkey", {}),
     ("pending_runs_wait_once", {}),

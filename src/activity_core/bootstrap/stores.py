@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from activity_core.adapters.postgres.backfills import PostgresBackfills
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
+from activity_core.adapters.postgres.event_replays import PostgresEventReplays
+from activity_core.adapters.postgres.flow import PostgresFlowStore
 from activity_core.adapters.postgres.inbox import PostgresInbox
 from activity_core.adapters.postgres.outbox import PostgresOutbox
 from activity_core.adapters.postgres.pool import Pool
@@ -31,6 +33,8 @@ class Stores:
     slots: PostgresSlotLedger
     backfills: PostgresBackfills
     refusals: PostgresRefusals
+    flow: PostgresFlowStore
+    event_replays: PostgresEventReplays
 
     @classmethod
     def over(cls, pool: Pool, tenant: str, *, recovery_rate: float) -> "Stores":
@@ -47,4 +51,6 @@ class Stores:
             PostgresSlotLedger(pool, tenant, recovery_rate),
             PostgresBackfills(pool, tenant),
             PostgresRefusals(pool, tenant),
+            PostgresFlowStore(pool, tenant),
+            PostgresEventReplays(pool, tenant),
         )

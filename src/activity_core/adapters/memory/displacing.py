@@ -1,21 +1,22 @@
 """Runs whose place a later slot takes, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.state import State, Tables
+from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.displaced import DISPLACED_TASK, OpenWork
 from activity_core.core.run.run import OPEN, RunStatus
 from activity_core.core.run.task import FINAL, TaskInstance
+from activity_core.core.schedule.settlement import Displacement
 from activity_core.ports.run_queue import Signal, SignalKind
-from activity_core.ports.slot_ledger import SettledSlots
 
 
 def open_work(tables: Tables, run_ids: Sequence[str]) -> Sequence[OpenWork]:
     """See `OpenCursors.open_work`."""
-    runs = [tables.runs[run_id] for run_id in sorted(run_ids)]
+    runs = [tables.runs[run_id] for run_id in sorted(run_ids) if run_id in tables.runs]
     return [
         OpenWork(run.run_id, run.definition_id, run.attempt, _open_tasks(tables, run.run_id))
         for run in runs
@@ -23,11 +24,15 @@ def open_work(tables: Tables, run_ids: Sequence[str]) -> Sequence[OpenWork]:
     ]
 
 
-def displace(state: State, tables: Tables, item: SettledSlots, at: datetime) -> None:
-    """Cancel the displaced runs with what is open of them; announce it, tell their workflows."""
-    if item.displaces is None:
-        return
-    for run_id, announcements in item.displaced.items():
+def displace(
+    state: State,
+    tables: Tables,
+    displacement: Displacement,
+    told: Mapping[str, Sequence[Announcement]],
+    at: datetime,
+) -> None:
+    """Cancel these runs with what is open of them; announce it, tell their workflows."""
+    for run_id, announcements in told.items():
         run = tables.runs[run_id]
         tables.runs[run_id] = replace(run, status=RunStatus.CANCELLED, finished_at=at)
         _cancel_tasks(tables, run_id, at)
@@ -36,7 +41,7 @@ def displace(state: State, tables: Tables, item: SettledSlots, at: datetime) -> 
         if run.execution_id is not None and len(sharing) == 1:
             position = state.next_position()
             workflow_id = tables.executions[run.execution_id].workflow_id
-            kind = SignalKind(item.displaces.value)
+            kind = SignalKind(displacement.value)
             tables.pending_signals[position] = Signal(position, workflow_id, kind)
 
 

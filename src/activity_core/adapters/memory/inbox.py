@@ -5,18 +5,20 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
-from activity_core.adapters.memory.decisions import decide, enqueue, new_run
-from activity_core.adapters.memory.rows import DecisionRow, EventRow, RoutingRow
+from activity_core.adapters.memory.decided import write_decided
+from activity_core.adapters.memory.flow import MemoryOpenFlow
+from activity_core.adapters.memory.rows import EventRow, RoutingRow
 from activity_core.adapters.memory.state import Draft, State, Tables
 from activity_core.core import ids
-from activity_core.core.decision import Candidate, Outcome, PendingEvent, Routing
+from activity_core.core.decision import Outcome, PendingEvent, Routing
 from activity_core.core.errors import RejectedError
-from activity_core.core.rules.occurrence import Occurrence, TriggerKind
+from activity_core.core.flow.verdict import Verdict
 from activity_core.ports.dead_letters import DeadLetter
+from activity_core.ports.flow import Decided
 from activity_core.ports.inbox import Acceptance, Arrival, RoutingBatch
 
 _POSITIONS = "positions of the inbox"
-_WITH_RUN = frozenset({Outcome.FIRED, Outcome.DEDUPLICATED, Outcome.MERGED})
+_ALONE = "routing alone"
 
 
 class MemoryRoutingBatch:
@@ -26,61 +28,36 @@ class MemoryRoutingBatch:
         self._state = state
         self._draft = draft
         self.events = events
+        self.flow = MemoryOpenFlow(state, draft)
 
-    async def record(self, routings: Sequence[Routing], at: datetime) -> Mapping[str, int]:
+    async def record(
+        self, routings: Sequence[Routing], decided: Decided, at: datetime
+    ) -> Mapping[str, int]:
         """See `RoutingBatch.record`."""
         tables = await self._draft.tables()
-        total: Counter[str] = Counter()
+        verdicts = write_decided(self._state, tables, decided, at)
+        total = Counter(each.outcome.value for each in verdicts)
         for routing in routings:
-            counts = Counter({str(Outcome.FILTERED): routing.filtered})
-            counts.update(
-                str(self._decide(tables, routing.event, candidate, at))
-                for candidate in routing.candidates
-            )
-            if counts.total() != routing.listened:
-                raise RejectedError(
-                    f"{routing.listened} listened, but {counts.total()} have an outcome",
-                    subject=f"event {routing.event.envelope.id}",
-                )
-            tables.routings[routing.event.key] = RoutingRow(
-                routing.revision, routing.listened, +counts, at
-            )
-            tables.pending_events.pop(routing.event.position)
-            total += counts
-        return dict(total)
+            self._route(tables, routing, verdicts, at)
+            total[Outcome.FILTERED.value] += routing.filtered
+        return +total
 
-    def _decide(
-        self, tables: Tables, event: PendingEvent, candidate: Candidate, at: datetime
-    ) -> Outcome:
-        occurrence = Occurrence(candidate.occurrence_key, TriggerKind.EVENT, event=event.envelope)
-        run = new_run(
-            self._state,
-            candidate.definition_id,
-            candidate.version,
-            occurrence,
-            at=at,
-            events=(event.key,),
+    def _route(
+        self, tables: Tables, routing: Routing, verdicts: Sequence[Verdict], at: datetime
+    ) -> None:
+        envelope = routing.event.envelope
+        key = ids.occurrence_of_event(envelope.source, envelope.id)
+        counts = Counter(each.outcome.value for each in verdicts if each.member.input_key == key)
+        counts[Outcome.FILTERED.value] = routing.filtered
+        if counts.total() != routing.listened:
+            raise RejectedError(
+                f"{routing.listened} listened, but {counts.total()} have an outcome",
+                subject=f"event {envelope.id}",
+            )
+        tables.routings[routing.event.key] = RoutingRow(
+            routing.revision, routing.listened, +counts, at
         )
-        outcome = candidate.outcome
-        if outcome is Outcome.FIRED and run.run_id in tables.runs:
-            outcome = Outcome.DEDUPLICATED
-        elif outcome is Outcome.FIRED:
-            enqueue(self._state, tables, run)
-        decide(
-            tables,
-            DecisionRow(
-                definition_id=candidate.definition_id,
-                input_key=ids.occurrence_of_event(event.envelope.source, event.envelope.id),
-                version=candidate.version,
-                outcome=outcome,
-                reason=candidate.reason,
-                occurrence_key=candidate.occurrence_key,
-                decided_at=at,
-                run_id=run.run_id if outcome in _WITH_RUN else None,
-                event_key=event.key,
-            ),
-        )
-        return outcome
+        tables.pending_events.pop(routing.event.position)
 
     async def bury(self, event: PendingEvent, code: str, message: str, at: datetime) -> None:
         """See `RoutingBatch.bury`."""
@@ -113,16 +90,22 @@ class MemoryInbox:
         return Acceptance.ACCEPTED
 
     def take(
-        self, limit: int, *, only: Sequence[int] | None = None
+        self, limit: int, *, only: Sequence[int] | None = None, alone: bool = False
     ) -> AbstractAsyncContextManager[RoutingBatch]:
         """See `Inbox.take`."""
-        return self._take(limit, only)
+        return self._take(limit, only, alone=alone)
 
     @asynccontextmanager
-    async def _take(self, limit: int, only: Sequence[int] | None) -> AsyncIterator[RoutingBatch]:
+    async def _take(
+        self, limit: int, only: Sequence[int] | None, *, alone: bool
+    ) -> AsyncIterator[RoutingBatch]:
         async with AsyncExitStack() as stack:
+            if alone and self._state.is_held(_ALONE, alone):
+                limit = 0
+            elif alone:
+                stack.enter_context(self._state.hold(_ALONE, [alone]))
             free = [
-                PendingEvent(position, key, event.received_at, event.envelope)
+                _pending(position, event)
                 for position, key in self._state.tables.pending_events.items()
                 if (only is None or position in only)
                 and not self._state.is_held(_POSITIONS, position)
@@ -146,3 +129,8 @@ class MemoryInbox:
     async def depth(self) -> int:
         """See `Inbox.depth`."""
         return len(self._state.tables.pending_events)
+
+
+def _pending(position: int, row: EventRow) -> PendingEvent:
+    size = len(row.envelope.to_bytes())
+    return PendingEvent(position, row.key, row.received_at, row.envelope, size)

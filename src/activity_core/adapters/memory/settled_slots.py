@@ -38,7 +38,8 @@ def write_settled(
                 enqueue(state, tables, run, start_at=_start(item, each.slot))
         for decision in item.decisions:
             decide(tables, _row(state, item, decision, at))
-        displace(state, tables, item, at)
+        if item.displaces is not None:
+            displace(state, tables, item.displaces, item.displaced, at)
         _move(tables, item)
     turn = timedelta(seconds=1 / rate)
     rows = tables.pending_runs.values()

@@ -198,7 +198,9 @@ def _held(tables: Tables, definition_id: str) -> list[datetime]:
     return sorted(
         ids.slot_of_occurrence(key)
         for (definition, key), decision in tables.decisions.items()
-        if definition == definition_id and decision.outcome is Outcome.HELD
+        if definition == definition_id
+        and decision.outcome is Outcome.HELD
+        and decision.event_key is None
     )
 
 

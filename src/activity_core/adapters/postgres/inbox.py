@@ -10,7 +10,8 @@ from datetime import datetime
 
 from psycopg.rows import DictRow
 
-from activity_core.adapters.postgres.pool import Pool, connection, depth, transaction
+from activity_core.adapters.postgres.advisory import lock_name
+from activity_core.adapters.postgres.pool import Connection, Pool, connection, depth, transaction
 from activity_core.adapters.postgres.routing_batch import PostgresRoutingBatch
 from activity_core.core import ids
 from activity_core.core.decision import PendingEvent
@@ -68,6 +69,9 @@ order by p.position
 """
 _TAKE_ONLY = _TAKE.replace("and true", "and position = any(%(only)s::bigint[])")
 
+# A statement of its own, so that what is taken next is seen as the last holder left it.
+_LOCK_OUT = "select pg_try_advisory_xact_lock(%(name)s) as locked"
+
 _REQUEUE = """
 insert into pending_events (tenant, event_key, received_at)
 select k.tenant, k.event_key, k.received_at from event_keys k
@@ -117,19 +121,19 @@ class PostgresInbox:
         return answers
 
     def take(
-        self, limit: int, *, only: Sequence[int] | None = None
+        self, limit: int, *, only: Sequence[int] | None = None, alone: bool = False
     ) -> AbstractAsyncContextManager[RoutingBatch]:
-        """See `Inbox.take`."""
-        return self._take(limit, None if only is None else list(only))
+        """See `Inbox.take`; another round trip if `alone`."""
+        return self._take(limit, None if only is None else list(only), alone=alone)
 
     @asynccontextmanager
-    async def _take(self, limit: int, only: list[int] | None) -> AsyncIterator[RoutingBatch]:
+    async def _take(
+        self, limit: int, only: list[int] | None, *, alone: bool
+    ) -> AsyncIterator[RoutingBatch]:
         async with transaction(self._pool) as conn:
-            values = {"tenant": self._tenant, "limit": limit, "only": only}
-            statement = _TAKE if only is None else _TAKE_ONLY
-            rows = await (await conn.execute(statement, values, binary=True)).fetchall()
             batch = PostgresRoutingBatch(conn, self._tenant)
-            for row in rows:
+            may = not alone or await self._is_first(conn)
+            for row in await self._pending(conn, limit, only) if may else ():
                 try:
                     # Our own canonical text: bounds were checked when it came.
                     envelope = EventEnvelope.from_json(json.loads(row["body"]))
@@ -137,8 +141,21 @@ class PostgresInbox:
                     await batch.bury_letter(row["position"], _unreadable(row, error))
                 else:
                     place = row["position"], row["event_key"], row["received_at"]
-                    batch.events.append(PendingEvent(*place, envelope))
+                    batch.events.append(PendingEvent(*place, envelope, len(row["body"])))
             yield batch
+
+    async def _is_first(self, conn: Connection) -> bool:
+        """Whether nobody else routes alone; from now on nobody else does."""
+        values = {"name": lock_name("routing", self._tenant)}
+        row = await (await conn.execute(_LOCK_OUT, values)).fetchone()
+        return row is not None and bool(row["locked"])
+
+    async def _pending(
+        self, conn: Connection, limit: int, only: list[int] | None
+    ) -> Sequence[DictRow]:
+        values = {"tenant": self._tenant, "limit": limit, "only": only}
+        statement = _TAKE if only is None else _TAKE_ONLY
+        return await (await conn.execute(statement, values, binary=True)).fetchall()
 
     async def requeue(self, key: bytes) -> bool:
         """See `Inbox.requeue`."""

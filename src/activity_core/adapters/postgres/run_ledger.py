@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from itertools import compress
 
 from psycopg.rows import DictRow
 
@@ -32,20 +33,20 @@ select from executions where tenant = %(tenant)s and execution_id = %(execution)
 """
 _OPEN = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.scheduled_for,
-    r.gap, r.input, r.attempt, r.status, r.recorded_at,
-    (
-        select e.body from run_events re
-        join events e on e.tenant = re.tenant and e.received_at = re.received_at
-            and e.event_key = re.event_key
-        where re.tenant = r.tenant and re.run_id = r.run_id
-        order by re.received_at, re.event_key limit 1
-    ) as event,
+    r.gap, r.input, r.attempt, r.status, r.recorded_at, given.bodies, given.leads,
     (
         select json_object_agg(c.source, c.data) from run_context c
         where c.tenant = r.tenant and c.run_id = r.run_id
     ) as gathered
 from attempts a
 join runs r using (tenant, run_id, attempt)
+cross join lateral (
+    select array_agg(e.body order by n.place) as bodies, array_agg(n.lead order by n.place) as leads
+    from run_events n
+    join events e on e.tenant = n.tenant and e.received_at = n.received_at
+        and e.event_key = n.event_key
+    where n.tenant = r.tenant and n.run_id = r.run_id and n.given
+) given
 where a.tenant = %(tenant)s and a.execution_id = %(execution)s
     and r.status in ('pending', 'running')
     and (%(only)s::text[] is null or r.run_id = any(%(only)s::text[]))
@@ -84,7 +85,7 @@ class PostgresRunLedger:
         values = {"tenant": self._tenant, "execution": execution_id, "only": only}
         async with transaction(self._pool) as conn:
             found = await conn.execute(_CLAIM, values)
-            opened = await conn.execute(_OPEN, values)
+            opened = await conn.execute(_OPEN, values, binary=True)
             rows = await opened.fetchall()
             if not await found.fetchall():
                 raise NotFoundError("no such execution", subject=f"execution {execution_id}")
@@ -125,7 +126,7 @@ class PostgresRunLedger:
 
 
 def _claimed(row: DictRow) -> ClaimedRun:
-    body = row["event"]
+    events = [EventEnvelope.from_json(json.loads(body)) for body in row["bodies"] or ()]
     return ClaimedRun(
         run_id=row["run_id"],
         definition_id=row["definition_id"],
@@ -135,7 +136,8 @@ def _claimed(row: DictRow) -> ClaimedRun:
             trigger=TriggerKind(row["trigger"]),
             scheduled_for=row["scheduled_for"],
             gap=gap_from_document(row["gap"]) if row["gap"] else None,
-            event=None if body is None else EventEnvelope.from_json(json.loads(body)),
+            event=next(compress(events, row["leads"] or ()), None),
+            events=events,
             input=row["input"],
         ),
         attempt=row["attempt"],

@@ -26,7 +26,7 @@ not exists (
 _GOES_ON = f"""
 select c.definition_id, c.covered_until, c.next_slot
 from (select distinct definition_id from decisions
-    where tenant = %(tenant)s and outcome = 'held') held
+    where tenant = %(tenant)s and outcome = 'held' and event_key is null) held
 join slot_cursors c on c.tenant = %(tenant)s and c.definition_id = held.definition_id
 where {_NO_RUN_IS_OPEN}
 """  # noqa: S608 - constant parts
@@ -49,7 +49,8 @@ where tenant = %(tenant)s and definition_id = any(%(definitions)s::text[])
     and (next_slot <= %(at)s
         or exists (
             select from decisions d
-            where d.tenant = c.tenant and d.definition_id = c.definition_id and d.outcome = 'held')
+            where d.tenant = c.tenant and d.definition_id = c.definition_id and d.outcome = 'held'
+                and d.event_key is null)
         and {_NO_RUN_IS_OPEN})
 for update skip locked
 """  # noqa: S608 - constant parts
@@ -68,6 +69,7 @@ order by r.scheduled_for
 HELD = """
 select definition_id, input_key from decisions
 where tenant = %(tenant)s and definition_id = any(%(definitions)s::text[]) and outcome = 'held'
+    and event_key is null
 order by input_key
 """
 TAKEN = """

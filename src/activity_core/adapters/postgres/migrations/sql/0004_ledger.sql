@@ -82,7 +82,9 @@ alter table decisions
 create index decisions_newest_first on decisions (tenant, decided_at, input_key, definition_id);
 create index decisions_by_definition on decisions (tenant, definition_id, decided_at, input_key);
 create index decisions_by_run on decisions (tenant, run_id) where run_id is not null;
-create index decisions_held on decisions (tenant, definition_id) where outcome = 'held';
+create index decisions_held on decisions (tenant, definition_id)
+    where outcome = 'held' and event_key is null;
+create index decisions_held_by_day on decisions (input_at) where outcome = 'held';
 create index decisions_without_event on decisions (tenant, definition_id, input_key) where event_key is null;
 comment on table decisions is 'What became of one input (event, slot, request) for one definition, and why. `filtered` is only counted. One partition a day.';
 comment on table decisions_default is 'Slots of days that have no partition: backfills of long ago.';
@@ -93,6 +95,8 @@ comment on constraint decisions_run_exists on decisions is 'What fired names a r
 comment on constraint decisions_outcome_is_known on decisions is 'The words of core.decision.Outcome that leave a row.';
 comment on constraint decisions_name_their_run on decisions is 'What led to a run, or joined one, names it.';
 comment on constraint decisions_name_their_event on decisions is 'Events and replays of them, and only these, have an event key; with input_at it finds the body.';
+comment on index decisions_held is 'Slots that wait for a run to end. Events that are held have flow_states.';
+comment on index decisions_held_by_day is 'Whether a day may be forgotten.';
 comment on index decisions_without_event is 'The slots of a definition in order: their keys are instants of one width.';
 
 alter table routings

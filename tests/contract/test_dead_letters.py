@@ -30,15 +30,20 @@ LETTER = DeadLetter(
 OF_A_RUN = replace(
     LETTER, dead_letter_id="run", via="starter", source_id="", run_id="run-1", sent_at=None
 )
+OF_A_FILTER = replace(
+    LETTER, dead_letter_id="filter", via="router", source_id="", definition_id="triage"
+)
 DISCARDED, REPLAYED = DeadLetterStatus.DISCARDED, DeadLetterStatus.REPLAYED
 
 
 async def test_a_letter_comes_back_byte_for_byte(stores: Stores):
     await stores.dead_letters.bury(LETTER)
     await stores.dead_letters.bury(OF_A_RUN)
+    await stores.dead_letters.bury(OF_A_FILTER)
     assert await stores.dead_letters.get(LETTER.dead_letter_id) == LETTER
     assert await stores.dead_letters.get("run") == OF_A_RUN
-    assert await stores.dead_letters.depth() == 2
+    assert await stores.dead_letters.get("filter") == OF_A_FILTER
+    assert await stores.dead_letters.depth() == 3
 
 
 async def test_no_such_letter(stores: Stores):

@@ -15,6 +15,7 @@ from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import (
     BadInputError,
     ConflictError,
+    ExpressionError,
     ForbiddenError,
     NotFoundError,
     UnavailableError,
@@ -24,6 +25,7 @@ from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.dead_letters import DeadLetter, DeadLetterStatus, LetterFilter
 from activity_core.ports.doorbell import Topic
 from activity_core.services.dead_letters import DeadLetterDesk
+from activity_core.services.event_replay_range import EventReplayRange
 from activity_core.services.gate import PERIOD, Gate
 from activity_core.services.letter_reader import LetterReader
 from activity_core.services.message_reader import MessageReader
@@ -54,6 +56,7 @@ class Scene:
             clock=system.clock,
             tenant="main",
             retry=self._retry,
+            review=system.event_review,
         )
         self.retried: list[str] = []
 
@@ -234,3 +237,74 @@ async def test_a_signature_that_was_good_when_the_broker_got_it_still_is(scene: 
     await scene.bury("l-3", **signed, sent_at=scene.system.clock.now())
     with pytest.raises(UnverifiedError):
         await scene.desk.replay("l-3", "ann")
+
+
+PICKY = """
+id: picky
+trigger: {event: {type: order.*, on_error: dead_letter, filter: %s}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+---
+id: other
+trigger: {event: {type: order.*}}
+rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
+"""
+
+
+@pytest.fixture
+async def of_a_filter(scene: Scene) -> str:
+    """The letter of an event on which the filter of one of two definitions failed."""
+    await scene.apply(PICKY % "event.data.region == 'eu'")
+    await scene.system.ingest.accept([EventEnvelope.from_json(event())], "http")
+    await scene.system.work()
+    [letter] = [
+        letter
+        for letter in scene.system.state.tables.dead_letters.values()
+        if letter.definition_id == "picky"
+    ]
+    assert (letter.via, letter.code) == ("router", "filter_failed")
+    return letter.dead_letter_id
+
+
+def runs(scene: Scene) -> list[str]:
+    return sorted(run.definition_id for run in scene.system.state.tables.runs.values())
+
+
+async def test_an_event_is_judged_again_for_the_one_definition(scene: Scene, of_a_filter: str):
+    with pytest.raises(ExpressionError, match="region"):
+        await scene.desk.replay(of_a_filter, "ann")
+    assert (await scene.system.dead_letters.get(of_a_filter)).status is DeadLetterStatus.OPEN
+    await scene.apply(PICKY % "event.data.amount > 1")
+    before = scene.system.state.tables
+    await scene.desk.replay(of_a_filter, "ann", dry_run=True)
+    assert scene.system.state.tables.decisions == before.decisions
+    assert runs(scene) == ["other"]
+    assert [each.id for each in (await scene.desk.replay(of_a_filter, "ann")).events] == ["o-1"]
+    assert runs(scene) == ["other", "picky"]
+    assert (await scene.system.dead_letters.get(of_a_filter)).status is DeadLetterStatus.REPLAYED
+    assert await scene.system.inbox.depth() == 0
+
+
+async def test_an_event_that_has_its_run_meanwhile_gets_no_other(scene: Scene, of_a_filter: str):
+    await scene.apply(PICKY % "event.data.amount > 1")
+    start = START - timedelta(hours=1)
+    await scene.system.event_replay_desk.request(
+        "r", EventReplayRange("picky", start), rate=None, actor="ann", reason=""
+    )
+    await scene.system.event_replayer.step()
+    decisions = len(scene.system.state.tables.decisions)
+    await scene.desk.replay(of_a_filter, "ann")
+    assert runs(scene) == ["other", "picky"]
+    assert len(scene.system.state.tables.decisions) == decisions
+
+
+async def test_what_cannot_be_judged_again_stays_open(scene: Scene, of_a_filter: str):
+    scene.system.state.tables.events.clear()
+    with pytest.raises(NotFoundError, match="not recorded any more"):
+        await scene.desk.replay(of_a_filter, "ann")
+    registry = Registry(
+        scene.system.registry_store, scene.system.doorbell, scene.system.clock, config={}
+    )
+    await registry.pause("picky", "ann")
+    with pytest.raises(ConflictError, match="paused"):
+        await scene.desk.replay(of_a_filter, "ann")
+    assert (await scene.system.dead_letters.get(of_a_filter)).status is DeadLetterStatus.OPEN

@@ -11,11 +11,13 @@ from typing import Any
 from activity_core.adapters.nats.streams import INBOX_STREAM
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.scheduler import TemporalScheduler
+from activity_core.bootstrap.event_review import event_review
 from activity_core.bootstrap.system import System
 from activity_core.core.definition.event_source import EventSource
 from activity_core.ports.doorbell import Topic
 from activity_core.services.backfill import Backfiller
 from activity_core.services.burial import Burial
+from activity_core.services.event_replay import EventReplayer
 from activity_core.services.flow_keeper import FlowKeeper
 from activity_core.services.intake import Intake
 from activity_core.services.intakes import Intakes
@@ -141,7 +143,7 @@ async def reconciler(system: System) -> None:
 
 
 async def auditor(system: System) -> None:
-    """Closes lost runs, has overdue slots settled, releases backfills, and keeps house."""
+    """Closes lost runs, has overdue slots settled, works off what was asked for, keeps house."""
     stores = system.stores
     engine = TemporalEngine(await system.temporal_when_there(), RUNS_QUEUE)
     agent = RunAuditor(
@@ -154,10 +156,14 @@ async def auditor(system: System) -> None:
     )
     slots = SlotAuditor(stores.slots, system.slot_histories(), engine, system.clock)
     backfiller = Backfiller(stores.registry, stores.backfills, system.clock, system.doorbell)
+    replayer = EventReplayer(
+        stores.event_replays, event_review(system), stores.run_queue, system.clock
+    )
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.run())
         group.create_task(slots.run())
         group.create_task(backfiller.run())
+        group.create_task(replayer.run())
         group.create_task(_keep_house(system))
 
 

@@ -7,6 +7,7 @@ from activity_core.core import ids
 from activity_core.core.errors import BadInputError, ConflictError, NotFoundError
 from activity_core.ports.clock import Clock
 from activity_core.ports.event_replays import (
+    LOOKBACK_RATE,
     EventReplay,
     EventReplayRequest,
     EventReplays,
@@ -34,7 +35,7 @@ MOST_PAGES = 500
 class EventReplayDesk:
     """Takes requests of one tenant.
 
-    `rate`: events that match a second, unless a request says otherwise.
+    `rate`: events that match a second, unless a request says otherwise, or it is a composite.
     """
 
     def __init__(
@@ -88,13 +89,17 @@ class EventReplayDesk:
                 f"{replay_id!r} is no request id",
                 hint="use 1-64 letters, digits, '.', '_' or '-'",
             )
-        pace = self._rate if rate is None else rate
-        check_rate(pace)
+        if rate is not None:
+            check_rate(rate)
         if found := await self._requested_before(replay_id, wanted):
             return found
         now = self._clock.now()
         until = last_of(wanted, now)
-        types_to_replay(entry_of(await self._review.entries(), wanted.definition_id))
+        entry = entry_of(await self._review.entries(), wanted.definition_id)
+        types_to_replay(entry)
+        # What belongs together must come together: a composite waits for the rest by our clock.
+        usual = LOOKBACK_RATE if entry.definition.trigger.composite else self._rate
+        pace = usual if rate is None else rate
         request = EventReplayRequest(
             replay_id, wanted.definition_id, wanted.since, until, pace, actor, reason
         )

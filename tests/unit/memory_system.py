@@ -12,6 +12,8 @@ from activity_core.adapters.memory.clock import ManualClock
 from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
 from activity_core.adapters.memory.doorbell import MemoryDoorbell
 from activity_core.adapters.memory.engine import MemoryEngine
+from activity_core.adapters.memory.event_replays import MemoryEventReplays
+from activity_core.adapters.memory.flow import MemoryFlowStore
 from activity_core.adapters.memory.inbox import MemoryInbox
 from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.reading import MemoryReading
@@ -33,6 +35,9 @@ from activity_core.services.backfill import Backfiller
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
+from activity_core.services.event_replay import EventReplayer
+from activity_core.services.event_replay_desk import EventReplayDesk
+from activity_core.services.event_review import EventReview
 from activity_core.services.explain import Explain
 from activity_core.services.explain_slot import ExplainSlot
 from activity_core.services.flow import FlowControl
@@ -52,6 +57,8 @@ from activity_core.services.run_decider import RunDecider
 from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
 from activity_core.services.schedules import Schedules
+from activity_core.services.simulated_routing import SimulatedRouting
+from activity_core.services.simulation import Simulation
 from activity_core.services.slot_history import SlotHistories
 from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import Starter
@@ -117,6 +124,7 @@ class MemorySystem:
         self.registry_store = MemoryRegistryStore(self.state)
         self.run_queue = MemoryRunQueue(self.state)
         self.backfills = MemoryBackfills(self.state)
+        self.event_replays = MemoryEventReplays(self.state)
         self.inbox = MemoryInbox(self.state)
         self.dead_letters = MemoryDeadLetters(self.state)
         self.outbox = MemoryOutbox(self.state)
@@ -125,11 +133,43 @@ class MemorySystem:
         self.message_reader = MessageReader(
             Verifier(self.secrets, MemoryKeySets()), max_depth=64, max_events=1_000
         )
+        self.event_replayer = EventReplayer(
+            self.event_replays, self.event_review, self.run_queue, self.clock
+        )
         self._done: set[str] = set()
 
     @property
     def backfiller(self) -> Backfiller:
         return Backfiller(self.registry_store, self.backfills, self.clock, self.doorbell)
+
+    @property
+    def simulation(self) -> Simulation:
+        reading = MemoryReading(self.state)
+        return Simulation(
+            Registry(self.registry_store, self.doorbell, self.clock, config={}),
+            self.registry_store,
+            reading,
+            self.gate,
+            SimulatedRouting(
+                self.registry_store,
+                reading,
+                MemoryFlowStore(self.state),
+                FlowControl(tenant="main", deployment="test"),
+                self.clock,
+                tenant="main",
+                config={},
+            ),
+        )
+
+    @property
+    def event_review(self) -> EventReview:
+        listeners = Listeners(self.registry_store)
+        control = FlowControl(tenant="main", deployment="test")
+        return EventReview(self.event_replays, listeners, control, self.clock, self.doorbell)
+
+    @property
+    def event_replay_desk(self) -> EventReplayDesk:
+        return EventReplayDesk(self.event_replays, self.event_review, self.clock, rate=20.0)
 
     @property
     def reception(self) -> Reception:
@@ -163,6 +203,7 @@ class MemorySystem:
                 self.registry_store, self.run_queue, self.doorbell, self.clock
             ),
             backfiller=self.backfiller,
+            event_replay_desk=self.event_replay_desk,
             task_inbox=TaskInbox(ledger, self.doorbell, self.clock, deployment="test"),
             dead_letter_desk=DeadLetterDesk(
                 self.dead_letters,
@@ -173,6 +214,7 @@ class MemorySystem:
                 clock=self.clock,
                 tenant="main",
                 retry=self._retry,
+                review=self.event_review,
             ),
             explain=Explain(reading, self.registry_store),
             explain_slot=ExplainSlot(
@@ -181,12 +223,14 @@ class MemorySystem:
                 SlotHistories(self.registry_store, Catalogue(self.registry_store)),
                 self.clock,
             ),
+            simulation=self.simulation,
             schedules=Schedules(self.registry_store, reading, self.clock),
             run_retry=self._retry,
             reading=reading,
             inbox=self.inbox,
             run_queue=self.run_queue,
             backfills=self.backfills,
+            event_replays=self.event_replays,
             outbox=self.outbox,
             dead_letters=self.dead_letters,
             clock=self.clock,

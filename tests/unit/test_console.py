@@ -164,7 +164,7 @@ async def test_an_event_reads_as_a_chain(system: MemorySystem) -> None:
     for link in chain:
         place = text.index(link, place) + len(link)
     filtered = await show(system, "/console/events/explain?id=o%2F2%3F")
-    assert "the filter says no" in filtered
+    assert "event.data.amount &gt; 100: 1 &gt; 100 is false" in filtered
     assert "No definition listens" in await show(system, "/console/events/explain?id=o-3")
 
 

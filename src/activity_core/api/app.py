@@ -26,6 +26,7 @@ from activity_core.api import (
     refusals,
     runs,
     schemas,
+    simulations,
     slots,
     sources,
     tasks,
@@ -62,6 +63,7 @@ NOUNS = (
     sources,
     event_types,
     outbox,
+    simulations,
     schemas,
     health,
 )

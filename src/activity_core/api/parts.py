@@ -34,6 +34,7 @@ from activity_core.services.message_reader import MessageReader
 from activity_core.services.reception import Reception
 from activity_core.services.registry import Registry
 from activity_core.services.schedules import Schedules
+from activity_core.services.simulation import Simulation
 from activity_core.services.task_inbox import TaskInbox
 
 ANONYMOUS = "anonymous"
@@ -68,6 +69,7 @@ class ApiParts:
     dead_letter_desk: DeadLetterDesk
     explain: Explain
     explain_slot: ExplainSlot
+    simulation: Simulation
     schedules: Schedules
     run_retry: Callable[[str], Awaitable[PendingRun]]
     reading: Reading

@@ -6,6 +6,7 @@ from activity_core.api.parts import Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
 from activity_core.api.shapes.base import PageOf
+from activity_core.api.shapes.explanations import RunExplained
 from activity_core.api.shapes.runs import RetriedRun, RunDetail, RunItem
 from activity_core.core.run.run import RunStatus
 
@@ -39,9 +40,11 @@ async def show_run(parts: Parts, run_id: str) -> Response:
     return JsonResponse(await parts.reading.run(run_id))
 
 
-@router.get("/{run_id}/explain", response_model=RunDetail, responses=problems(_404="no such run"))
+@router.get(
+    "/{run_id}/explain", response_model=RunExplained, responses=problems(_404="no such run")
+)
 async def explain_run(parts: Parts, run_id: str) -> Response:
-    """Why this run is there, and what followed."""
+    """Why this run is there, back to the first cause, and what followed."""
     return JsonResponse(await parts.explain.run(run_id))
 
 

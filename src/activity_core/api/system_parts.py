@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from activity_core.adapters.nats.streams import INBOX_STREAM
 from activity_core.api.parts import ApiParts, Caution, Probe
+from activity_core.bootstrap.event_review import event_review
 from activity_core.bootstrap.system import System
 from activity_core.core.run.run import PendingRun
 from activity_core.ports.doorbell import Topic
@@ -14,6 +15,7 @@ from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
+from activity_core.services.event_replay_desk import EventReplayDesk
 from activity_core.services.explain import Explain
 from activity_core.services.explain_slot import ExplainSlot
 from activity_core.services.letter_reader import LetterReader
@@ -22,6 +24,8 @@ from activity_core.services.reception import Reception
 from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.registry import Registry
 from activity_core.services.schedules import Schedules
+from activity_core.services.simulated_routing import SimulatedRouting
+from activity_core.services.simulation import Simulation
 from activity_core.services.task_inbox import TaskInbox
 
 
@@ -29,7 +33,15 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
     """The services that the routes call."""
     stores, doorbell, clock = system.stores, system.doorbell, system.clock
     settings = system.settings
-    reader = system.message_reader()
+    reader, review = system.message_reader(), event_review(system)
+
+    registry = Registry(
+        stores.registry,
+        doorbell,
+        clock,
+        config=settings.config,
+        api_keys=settings.api_keys.keys(),
+    )
 
     async def retry(run_id: str) -> PendingRun:
         pending = await stores.run_queue.retry(run_id, clock.now())
@@ -45,16 +57,13 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
         ),
         message_reader=reader,
         entrance_desk=EntranceDesk(stores.registry, clock),
-        registry=Registry(
-            stores.registry,
-            doorbell,
-            clock,
-            config=settings.config,
-            api_keys=settings.api_keys.keys(),
-        ),
+        registry=registry,
         registry_store=stores.registry,
         manual_trigger=ManualTrigger(stores.registry, stores.run_queue, doorbell, clock),
         backfiller=Backfiller(stores.registry, stores.backfills, clock, doorbell),
+        event_replay_desk=EventReplayDesk(
+            stores.event_replays, review, clock, rate=settings.recovery_rate
+        ),
         task_inbox=TaskInbox(stores.task_ledger, doorbell, clock, deployment=settings.deployment),
         dead_letter_desk=DeadLetterDesk(
             stores.dead_letters,
@@ -67,15 +76,32 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
             clock=clock,
             tenant=settings.tenant,
             retry=retry,
+            review=review,
         ),
         explain=Explain(stores.reading, stores.registry),
         explain_slot=ExplainSlot(stores.reading, stores.registry, system.slot_histories(), clock),
+        simulation=Simulation(
+            registry,
+            stores.registry,
+            stores.reading,
+            system.gate,
+            SimulatedRouting(
+                stores.registry,
+                stores.reading,
+                stores.flow,
+                system.flow_control(),
+                clock,
+                tenant=settings.tenant,
+                config=settings.config,
+            ),
+        ),
         schedules=Schedules(stores.registry, stores.reading, clock),
         run_retry=retry,
         reading=stores.reading,
         inbox=stores.inbox,
         run_queue=stores.run_queue,
         backfills=stores.backfills,
+        event_replays=stores.event_replays,
         outbox=stores.outbox,
         dead_letters=stores.dead_letters,
         clock=clock,

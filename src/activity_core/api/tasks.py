@@ -10,6 +10,7 @@ from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
 from activity_core.api.shapes.base import PageOf
+from activity_core.api.shapes.explanations import TaskExplained
 from activity_core.api.shapes.runs import TaskItem
 from activity_core.core.run.task import TaskStatus
 from activity_core.services.task_inbox import Completion
@@ -52,6 +53,14 @@ async def list_tasks(
 async def show_task(parts: Parts, task_id: str) -> Response:
     """One task."""
     return JsonResponse(await parts.reading.task(task_id))
+
+
+@router.get(
+    "/{task_id}/explain", response_model=TaskExplained, responses=problems(_404="no such task")
+)
+async def explain_task(parts: Parts, task_id: str) -> Response:
+    """Why this task is there, back to the first cause."""
+    return JsonResponse(await parts.explain.task(task_id))
 
 
 @router.post(

@@ -29,7 +29,7 @@ def json_value(text: str | bytes, option: str) -> Any:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def json_object(text: str, option: str) -> dict[str, Any]:
+def json_object(text: str | bytes, option: str) -> dict[str, Any]:
     """A JSON object from an option.
 
     Raises:

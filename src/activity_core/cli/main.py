@@ -18,6 +18,7 @@ from activity_core.cli import (
     runs,
     schedules,
     schema,
+    simulate,
     tasks,
 )
 from activity_core.cli.exits import Commands
@@ -41,6 +42,7 @@ for noun in (
     runs,
     tasks,
     dead_letters,
+    simulate,
     schema,
 ):
     noun.register(app)

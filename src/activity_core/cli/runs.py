@@ -1,4 +1,4 @@
-"""Commands about runs and what they tell: list, show, retry, explain."""
+"""Commands about runs and what they tell: list, show, retry; and `explain`."""
 
 from typing import Annotated
 
@@ -7,7 +7,9 @@ import typer
 from activity_core.cli import trace
 from activity_core.cli.arguments import api
 from activity_core.cli.events import EventId, OfSource
+from activity_core.cli.lineage import task_tree
 from activity_core.cli.output import AsJson, Columns, Cursor, Limit, print_page, print_tree
+from activity_core.cli.tasks import TaskId
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of a run.")]
 
@@ -83,3 +85,10 @@ def explain_run(ctx: typer.Context, run_id: RunId, *, as_json: AsJson = False) -
     """Why a run is there, and what followed from it."""
     answer = api(ctx).get("runs", run_id, "explain")
     print_tree(trace.run_tree(answer), answer, as_json=as_json)
+
+
+@explain.command("task")
+def explain_task(ctx: typer.Context, task_id: TaskId, *, as_json: AsJson = False) -> None:
+    """Why a task is there: its rule, its run, and so on back to the first cause."""
+    answer = api(ctx).get("tasks", task_id, "explain")
+    print_tree(task_tree(answer), answer, as_json=as_json)

@@ -5,34 +5,30 @@ In: the JSON of `GET /v1/events/…`, `/v1/runs/…` and their explanations. Out
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from rich.text import Text
 from rich.tree import Tree
 
+from activity_core.cli.lineage import add_lineage
 from activity_core.cli.output import text
-
-Row = Mapping[str, Any]
-
-LONGEST_VALUE = 160
-"""Characters of data and context that are shown; `--json` has all of it."""
+from activity_core.cli.tree_lines import Row, add_misses, count, line, root, words
 
 
 def event_tree(event: Row) -> Tree:
     """An event; its verdicts if it was explained, its decisions if not."""
     if event["state"] == "refused":
-        tree = _tree(_words("bold", "event"), f"  {event['source'] or ''} {event['id']}")
-        tree.add(_line("never came in"))
+        tree = root(words("bold", "event"), f"  {event['source'] or ''} {event['id']}")
+        tree.add(line("never came in"))
         return _with_refusals(tree, event)
-    tree = _tree(_words("bold", "event ", event["type"]), f"  {event['source']} {event['id']}")
-    tree.add(_line("received", event["received_at"], "via", event["via"]))
+    tree = root(words("bold", "event ", event["type"]), f"  {event['source']} {event['id']}")
+    tree.add(line("received", event["received_at"], "via", event["via"]))
     envelope = event["envelope"]
     if event["subject"]:
-        tree.add(_line("subject", event["subject"]))
+        tree.add(line("subject", event["subject"]))
     if envelope.get("data") is not None:
-        tree.add(_line("data", envelope["data"]))
+        tree.add(line("data", envelope["data"]))
     tree.add(_routing(event["routing"], event["state"]))
     runs = {run["run_id"]: run for run in event.get("runs", ())}
     for verdict in event.get("verdicts", event["decisions"]):
@@ -41,15 +37,16 @@ def event_tree(event: Row) -> Tree:
         if run_id in runs:
             _add_run(branch, runs.pop(run_id))
         elif run_id:
-            branch.add(_line("run", run_id))
+            branch.add(line("run", run_id))
+    add_misses(tree, event)
     return _with_refusals(tree, event)
 
 
 def _with_refusals(tree: Tree, event: Row) -> Tree:
     for refusal in event.get("refusals", ()):
-        branch = tree.add(_line("refused", refusal["code"], refusal["refused_at"]))
-        branch.add(_line("via", refusal["via"], "from", refusal["sender"]))
-        branch.add(_line(refusal["message"]))
+        branch = tree.add(line("refused", refusal["code"], refusal["refused_at"]))
+        branch.add(line("via", refusal["via"], "from", refusal["sender"]))
+        branch.add(line(refusal["message"]))
     return tree
 
 
@@ -61,20 +58,18 @@ def run_tree(run: Row) -> Tree:
 
 def slot_tree(slot: Row) -> Tree:
     """A slot: what became of it, or why nothing did, and its runs."""
-    tree = _tree(_words("bold", "slot ", slot["slot"]), f"  of {slot['definition_id']}")
-    tree.add(_line("there", slot["local"], slot["timezone"]))
-    tree.add(_line(slot["state"].replace("_", " "), slot["why"]))
+    tree = root(words("bold", "slot ", slot["slot"]), f"  of {slot['definition_id']}")
+    tree.add(line("there", slot["local"], slot["timezone"]))
+    tree.add(line(slot["state"].replace("_", " "), slot["why"]))
     if slot["next_look"]:
-        tree.add(_line("looked for", f"at {slot['next_look']} at the latest"))
+        tree.add(line("looked for", f"at {slot['next_look']} at the latest"))
     if slot["state"] == "none":
-        tree.add(
-            _line("slots around", slot["previous_slot"] or "none", slot["next_slot"] or "none")
-        )
+        tree.add(line("slots around", slot["previous_slot"] or "none", slot["next_slot"] or "none"))
     runs = {run["run_id"]: run for run in slot["runs"]}
     for decision in slot["decisions"]:
         branch = tree.add(_verdict(decision))
         by = f"backfill {decision['backfill_id']}" if decision["backfill_id"] else ""
-        branch.add(_line("decided", decision["decided_at"], by))
+        branch.add(line("decided", decision["decided_at"], by))
         if decision["run_id"] in runs:
             _add_run(branch, runs.pop(decision["run_id"]))
     return tree
@@ -82,16 +77,18 @@ def slot_tree(slot: Row) -> Tree:
 
 def _add_run(parent: Tree, run: Row) -> Tree:
     of = f"{run['definition_id']} v{run['version_used']}"
-    tree = parent.add(_line(f"run {run['run_id']}", of, run["status"]))
+    tree = parent.add(line(f"run {run['run_id']}", of, run["status"]))
     tree.add(_cause(run))
+    if lineage := run.get("lineage"):
+        add_lineage(tree, lineage)
     tree.add(_times(run))
     alike = Counter((decision["outcome"], decision["reason"]) for decision in run["decisions"])
     for (outcome, reason), number in alike.items():
         times = Text(f"{number} times", "dim") if number > 1 else ""
-        tree.add(_line("decision", outcome, reason, times))
+        tree.add(line("decision", outcome, reason, times))
     if run["failure"]:
         failure = run["failure"]
-        tree.add(_words("red", "failed: ", failure["code"], ": ", failure["message"]))
+        tree.add(words("red", "failed: ", failure["code"], ": ", failure["message"]))
     _add_context(tree, run)
     _group(tree, "rules", (_rule(rule) for rule in run["rules"] or ()))
     _add_tasks(tree, run["tasks"])
@@ -102,15 +99,15 @@ def _add_run(parent: Tree, run: Row) -> Tree:
 def _cause(run: Row) -> Text:
     if run["events"]:
         named = ", ".join(f"{event['source']} {event['id']}" for event in run["events"])
-        return _line("because of", f"event {named}")
+        return line("because of", f"event {named}")
     if run["gap"]:
         gap = run["gap"]
-        missed = f"{_count(gap['count'], 'missed slot')}, {gap['start']} to {gap['end']}"
-        return _line("because of", missed)
+        missed = f"{count(gap['count'], 'missed slot')}, {gap['start']} to {gap['end']}"
+        return line("because of", missed)
     if run["scheduled_for"]:
         by = "a backfill of " if run["trigger"] == "backfill" else ""
-        return _line("because of", f"{by}the slot {run['scheduled_for']}")
-    return _line("because of", f"{run['trigger']} {run['occurrence_key']}", run["input"])
+        return line("because of", f"{by}the slot {run['scheduled_for']}")
+    return line("because of", f"{run['trigger']} {run['occurrence_key']}", run["input"])
 
 
 def _times(run: Row) -> Text:
@@ -118,25 +115,25 @@ def _times(run: Row) -> Text:
     if run["lag_seconds"] is not None:
         attempt = f"started {run['lag_seconds']:.1f} s after its slot {attempt}".rstrip()
     if not run["finished_at"]:
-        return _line("fired", run["fired_at"], attempt)
+        return line("fired", run["fired_at"], attempt)
     took = datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["fired_at"])
     seconds = Text(f"after {took.total_seconds():.3f} s", "dim")
-    return _line("fired", f"{run['fired_at']}, finished {run['finished_at']}", seconds, attempt)
+    return line("fired", f"{run['fired_at']}, finished {run['finished_at']}", seconds, attempt)
 
 
 def _add_context(tree: Tree, run: Row) -> None:
     snapshot = run["context_snapshot"]
     if snapshot is None:
         return
-    branch = tree.add(_words("bold", "context ") + Text(str(run["context_hash"])[:12], "dim"))
+    branch = tree.add(words("bold", "context ") + Text(str(run["context_hash"])[:12], "dim"))
     for name, value in snapshot.get("context", {}).items():
-        branch.add(_line(name, value))
+        branch.add(line(name, value))
 
 
 def _rule(rule: Row) -> Text:
-    return _line(
+    return line(
         rule["rule"],
-        f"held {rule['matched']} of {rule['evaluated']}, {_count(rule['tasks'], 'task')}",
+        f"held {rule['matched']} of {rule['evaluated']}, {count(rule['tasks'], 'task')}",
     )
 
 
@@ -144,66 +141,42 @@ def _add_tasks(tree: Tree, tasks: Iterable[Row]) -> None:
     rows = list(tasks)
     if not rows:
         return
-    branch = tree.add(_words("bold", "tasks"))
+    branch = tree.add(words("bold", "tasks"))
     for task in rows:
-        leaf = branch.add(_line(f"{task['rule']}/{task['spec_id']}", task["kind"], task["status"]))
-        leaf.add(_line("", task["title"], Text(task["task_id"], "dim")))
+        leaf = branch.add(line(f"{task['rule']}/{task['spec_id']}", task["kind"], task["status"]))
+        leaf.add(line("", task["title"], Text(task["task_id"], "dim")))
         whom = task["assignee"] or ", ".join(task["groups"])
         if whom:
-            leaf.add(_line("for", whom, *(("due", task["due_at"]) if task["due_at"] else ())))
+            leaf.add(line("for", whom, *(("due", task["due_at"]) if task["due_at"] else ())))
         if task["outcome"]:
             by = ("by", task["completed_by"]) if task["completed_by"] else ()
-            leaf.add(_line("outcome", task["outcome"], *by))
+            leaf.add(line("outcome", task["outcome"], *by))
         if task["error"]:
-            leaf.add(_words("red", task["error"]))
+            leaf.add(words("red", task["error"]))
 
 
 def _event_out(event: Row) -> Text:
     sent = Text("sent", "green") if event["sent"] else Text("waiting", "yellow")
-    return _line(event["type"], event["subject"], sent)
+    return line(event["type"], event["subject"], sent)
 
 
 def _routing(routing: Row | None, state: str) -> Text:
     if routing is None:
-        return _line("not routed", state)
+        return line("not routed", state)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in routing["counts"].items())
-    listened = _count(routing["listened"], "definition")
+    listened = count(routing["listened"], "definition")
     where = f"at revision {routing['revision']}: {listened} listened"
-    return _line("routed", f"{where}, {counts}" if counts else where)
+    return line("routed", f"{where}, {counts}" if counts else where)
 
 
 def _verdict(verdict: Row) -> Text:
     name = f"{verdict['definition_id']} v{verdict['version']}"
-    return _line(name, verdict["outcome"], verdict["reason"])
+    return line(name, verdict["outcome"], text(verdict["reason"]))
 
 
 def _group(tree: Tree, title: str, lines: Iterable[Text]) -> None:
     rows = list(lines)
     if rows:
-        branch = tree.add(_words("bold", title))
+        branch = tree.add(words("bold", title))
         for row in rows:
             branch.add(row)
-
-
-def _tree(title: Text, rest: str) -> Tree:
-    return Tree(title.append_text(text(rest)), guide_style="dim")
-
-
-def _words(style: str, *parts: object) -> Text:
-    """Parts in one style, each made safe to print."""
-    return Text("".join(text(part).plain for part in parts), style=style)
-
-
-def _line(label: str, *values: object) -> Text:
-    """A label and values; empty ones are left out, states have their colours."""
-    parts = [Text(text(label).plain, style="bold")] if label else []
-    parts += [
-        value if isinstance(value, Text) else text(value, longest=LONGEST_VALUE)
-        for value in values
-        if value not in (None, "")
-    ]
-    return Text(" ").join(parts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -84,7 +84,7 @@ class Gate:
         if entry is None:
             self.let_unlisted(f"API key {key}")
             return None
-        return _active(entry)
+        return active_source(entry)
 
     async def source(self, source_id: str, way: str) -> EventSource:
         """A source by its id.
@@ -98,7 +98,7 @@ class Gate:
             entry = (await self.entrances(period=MISS_PERIOD)).sources.get(source_id)
         if entry is None or entry.retired or entry.part.way != way:
             raise NotFoundError(f"no such {way} source", subject=f"source {source_id[:63]}")
-        return _active(entry)
+        return active_source(entry)
 
     def let_unlisted(self, sender: str) -> None:
         """Let a sender in that no source lists, where that may be.
@@ -137,7 +137,12 @@ class Gate:
         return self._admission.admitted(envelope, source)
 
 
-def _active(entry: EntranceEntry[EventSource]) -> EventSource:
+def active_source(entry: EntranceEntry[EventSource]) -> EventSource:
+    """The source of an entry.
+
+    Raises:
+        PausedError: it takes nothing now.
+    """
     if entry.status != "active":
         reason = f": {entry.reason}" if entry.reason else ""
         raise PausedError(

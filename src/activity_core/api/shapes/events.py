@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from activity_core.api.shapes.base import Shape
+from activity_core.api.shapes.explanations import NearMiss
 from activity_core.api.shapes.runs import DecisionItem, EventRef, RunDetail, Verdict
 from activity_core.core.decision import Outcome
 
@@ -56,6 +57,7 @@ class EventExplained(EventDetail):
     """
 
     verdicts: list[Verdict]
+    nearest_misses: list[NearMiss]
     runs: list[RunDetail]
     refusals: list[RefusalItem]
 

@@ -36,12 +36,13 @@ class DecisionItem(Shape):
 
 
 class Verdict(BaseModel):
-    """A decision, or for a definition whose filter said no, what recomputing it gave."""
+    """A decision, or for a definition whose filter said no, its failing clause."""
 
     definition_id: str
     version: int
     outcome: Outcome
     reason: str
+    clause: str | None = None
     run_id: str | None = None
 
 

@@ -125,7 +125,7 @@ class FlowState:
     """What one stage of one definition holds for one key. Empty ones are not kept.
 
     Attributes:
-        waiting: groups in the order in which they go; a collecting stage has the one that grows.
+        waiting: groups in order of arrival; of a batch or burst, the one that still grows.
         running: occurrence keys of the groups that were let through and are not over.
         marks: what is remembered, oldest first.
         times: of a batch or burst that grows, when its first member came and when its last did; of

@@ -41,6 +41,25 @@ rules:
     tasks: [{id: tell, emit: {type: shop.big-order, data: {order: "${event.data.order_id}"}}}]
 """  # noqa: E501 - as it stands in the documentation
 
+_RULES = "rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]"
+PARTS = [
+    f"id: a\ntrigger: {{{trigger}}}\n{_RULES}\n"
+    for trigger in (
+        "event: {type: a, on_error: false, dedupe_key: event.id, dedupe_window: 1h, priority: 1}",
+        "event: {type: a, on_error: dead_letter, debounce: {quiet: 1s, max_wait: 10s, keep: all}}",
+        "event: {type: a, throttle: {limit: 5, per: 1m, excess: drop, key: event.source}}",
+        "event: {type: a, order: {key: event.subject}, concurrency: {limit: 4}}",
+        "event: {type: a, concurrency: {when_full: cancel_oldest, key: '[event.type]'}}",
+        "composite: {all_of: [{type: a}, {types: [b, c], name: x, filter: 'true'}], within: 1h}",
+        "composite: {any_of: [{type: a}, {type: b}, {type: c}], at_least: 2, within: 1h}",
+        "composite: {sequence: [{type: a}, {type: b}], within: 1h, key: event.subject}",
+        "composite: {count: {type: a, source: /s*, at_least: 3}, within: 31d, lookback: 1d}",
+        "composite: {absent: {type: a, filter: 'true'}, within: 5m, priority: 5}",
+        "composite: {absent: {type: a, after: {type: b, filter: 'true'}}, within: 1ms}",
+    )
+]
+"""Flow control and composites, each at its fullest."""
+
 EVENT = DESIGN_EVENT.replace(", batch: {max_size: 100, max_wait: 2s, key: event.subject}", "")
 
 MANUAL = """\

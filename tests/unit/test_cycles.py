@@ -61,6 +61,29 @@ def test_a_source_that_may_be_ours(source: str):
     assert found(A, definition("b", "order.x", "order.y", source=source))
 
 
+def composite(id_: str, *emits: str, **trigger: Any) -> ActivityDefinition:
+    document = definition(id_, None, *emits).document()
+    return ActivityDefinition.model_validate(
+        document | {"trigger": {"composite": {"within": "1m", **trigger}}}
+    )
+
+
+def test_every_part_of_a_composite_counts():
+    parts = [{"type": "order.z"}, {"type": "order.x"}]
+    cycle = ["a → order.x → b → order.y → a"]
+    assert found(A, composite("b", "order.y", all_of=parts)) == cycle
+    after = {"type": "order.z", "after": {"type": "order.x"}}
+    assert found(A, composite("b", "order.y", absent=after)) == cycle
+    elsewhere = [{"type": "order.z"}, {"type": "order.x", "source": "/shop"}]
+    assert found(A, composite("b", "order.y", all_of=elsewhere)) == []
+
+
+def test_a_cycle_through_a_composite_is_a_warning_at_it():
+    item = composite("a", "order.x", count={"type": "order.*", "at_least": 2})
+    [warning] = review(Bundle((item,)), None, NOW).warnings
+    assert warning.path == "trigger.composite"
+
+
 def test_a_pattern_needs_a_rest():
     assert found(definition("a", "order.x*", "order.x")) == []
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.unit.definition_texts import CONNECTIONS, CRON, EVENT, FORM, MANUAL
+from tests.unit.definition_texts import CONNECTIONS, CRON, DESIGN_EVENT, EVENT, FORM, MANUAL, PARTS
 
 from activity_core.core.definition.definition import ActivityDefinition, definition_from_document
 from activity_core.core.definition_file.parse import parse_definitions
@@ -26,7 +26,7 @@ def with_task(**task: Any) -> ActivityDefinition:
     return build(rules=[{"id": "r", "tasks": [{"id": "t"} | task]}])
 
 
-@pytest.mark.parametrize("text", [CRON, EVENT, MANUAL])
+@pytest.mark.parametrize("text", [CRON, EVENT, DESIGN_EVENT, MANUAL, *PARTS])
 def test_comes_back_from_its_document_the_same(text: str) -> None:
     definition = read(text)
     again = definition_from_document(definition.document())
@@ -60,7 +60,7 @@ def test_a_definition_cannot_change() -> None:
         ({"id": "a" * 65}, "pattern"),
         ({"id": "a\n"}, "pattern"),
         ({"rules": []}, "at least 1"),
-        ({"trigger": {}}, "at least one of cron, interval, calendar, event, manual"),
+        ({"trigger": {}}, "at least one of cron, interval, calendar, event, composite, manual"),
         ({"enabled": "yes"}, "valid boolean"),
         ({"trigger": {"event": {}}}, "either `type` or a non-empty list `types`"),
         ({"trigger": {"event": {"type": "a", "types": ["b"]}}}, "either `type`"),
@@ -89,12 +89,68 @@ def test_what_a_definition_must_keep(changes: dict[str, Any], reason: str) -> No
         build(**changes)
 
 
+def test_what_it_listens_to() -> None:
+    parts = [{"type": "a", "name": "first"}, {"types": ["b", "c.*"]}]
+    trigger = build(trigger={"composite": {"sequence": parts, "within": "1m"}}).trigger
+    assert trigger.kinds == ["composite"]
+    assert [part.all_types for part in trigger.heard] == [("a",), ("b", "c.*")]
+    assert trigger.composite is not None
+    assert [name for name, _ in trigger.composite.parts] == ["first", "part2"]
+    assert build(trigger={"event": {"type": "a"}}).trigger.heard[0].all_types == ("a",)
+    assert build().trigger.heard == ()
+
+
+@pytest.mark.parametrize(
+    ("absent", "names"),
+    [
+        ({"type": "a"}, ["of"]),
+        ({"type": "a", "after": {"type": "b"}}, ["after", "of"]),
+        ({"type": "a", "name": "x", "after": {"type": "b", "name": "y"}}, ["y", "x"]),
+    ],
+)
+def test_parts_of_an_absence(absent: dict[str, Any], names: list[str]) -> None:
+    composite = build(trigger={"composite": {"absent": absent, "within": "1m"}}).trigger.composite
+    assert composite is not None
+    assert [name for name, _ in composite.parts] == names
+
+
+@pytest.mark.parametrize(
+    ("control", "controlled"),
+    [
+        ({}, False),
+        ({"priority": 1, "dedupe_key": "event.id", "on_error": False}, False),
+        ({"batch": {"max_wait": "2s"}}, True),
+        ({"debounce": {"quiet": "2s"}}, True),
+        ({"throttle": {"limit": 1, "per": "2s"}}, True),
+        ({"order": {}}, True),
+        ({"concurrency": {}}, True),
+    ],
+)
+def test_whether_events_may_wait(control: dict[str, Any], *, controlled: bool) -> None:
+    event = build(trigger={"event": {"type": "a"} | control}).trigger.event
+    assert event is not None
+    assert event.is_controlled is controlled
+
+
+def test_a_burst_ends_even_if_nobody_says_when() -> None:
+    def longest(**debounce: str) -> timedelta:
+        event = build(trigger={"event": {"type": "a", "debounce": debounce}}).trigger.event
+        assert event is not None
+        assert event.debounce is not None
+        return event.debounce.longest
+
+    assert longest(quiet="3s") == timedelta(seconds=30)
+    assert longest(quiet="20d") == timedelta(days=31)
+    assert longest(quiet="3s", max_wait="3s") == timedelta(seconds=3)
+
+
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
         ({"for_each": "context.a"}, "`for_each` and `as` belong together"),
         ({"as": "a"}, "`for_each` and `as` belong together"),
         ({"for_each": "context.a", "as": "event"}, "reserved name"),
+        ({"for_each": "context.a", "as": "events"}, "reserved name"),
         ({"tasks": []}, "at least 1"),
         ({"tasks": [{"id": "t", "emit": {"type": "a"}}] * 2}, "two tasks are called `t`"),
         ({"tasks": [{"id": "t", "needs": ["t"], "emit": {"type": "a"}}]}, "wait for each other"),

@@ -13,6 +13,13 @@ CONNECTIONS = {
     "crm": Connection.model_validate({"id": "crm", "http": {"base_url": "https://crm.example"}}),
 }
 CONFIG = {"mail_url", "team"}
+CONTROLS: dict[str, dict[str, Any]] = {
+    "batch": {"max_wait": "1s"},
+    "debounce": {"quiet": "1s"},
+    "throttle": {"limit": 1, "per": "1s"},
+    "order": {},
+    "concurrency": {},
+}
 HUMAN = {"id": "t", "human": {"title": "T"}}
 
 
@@ -36,8 +43,17 @@ def only(issues: Any) -> Any:
 def test_a_right_definition() -> None:
     assert (
         check(
-            {"event": {"type": "order.*", "filter": "event.data.n > 1", "dedupe_key": "event.id"}},
             {
+                "event": {
+                    "type": "order.*",
+                    "filter": "event.data.n > 1",
+                    "dedupe_key": "event.id",
+                    "batch": {"max_wait": "1s", "key": "[event.subject, event.data.n]"},
+                    "order": {"key": "event.source"},
+                }
+            },
+            {
+                "all": {"event": "events.map(e, e.id)"},
                 "lines": {"event": "event.data.lines.filter(l, l.n > 1)"},
                 "team": {"config": "team"},
                 "invoices": {
@@ -89,6 +105,54 @@ def test_a_right_definition() -> None:
             {"trigger": {"event": {"type": "*", "dedupe_key": "event."}}},
             "trigger.event.dedupe_key",
             "Syntax error",
+        ),
+        *(
+            (
+                {"trigger": {"event": {"type": "*", name: {**control, "key": "evnt.subject"}}}},
+                f"trigger.event.{name}.key",
+                "unknown variable evnt (at 1:1) (did you mean event?)",
+            )
+            for name, control in CONTROLS.items()
+        ),
+        *(
+            ({"trigger": {"composite": composite | {"within": "1s"}}}, path, message)
+            for composite, path, message in (
+                (
+                    {"all_of": [{"type": "a"}, {"type": "b", "filter": "size(event.data)"}]},
+                    "trigger.composite.all_of.1.filter",
+                    "must be true or false, is int",
+                ),
+                (
+                    {"any_of": [{"type": "a", "filter": "config.x"}, {"type": "b"}]},
+                    "trigger.composite.any_of.0.filter",
+                    "unknown variable config (at 1:1) (known: event)",
+                ),
+                (
+                    {"sequence": [{"type": "a"}, {"type": "b", "filter": "events[0].id == ''"}]},
+                    "trigger.composite.sequence.1.filter",
+                    "unknown variable events (at 1:1) (did you mean event?)",
+                ),
+                (
+                    {"count": {"type": "a", "at_least": 2, "filter": "event."}},
+                    "trigger.composite.count.filter",
+                    "Syntax error",
+                ),
+                (
+                    {"absent": {"type": "a", "filter": "evnt", "after": {"type": "b"}}},
+                    "trigger.composite.absent.filter",
+                    "did you mean event?",
+                ),
+                (
+                    {"absent": {"type": "a", "after": {"type": "b", "filter": "after.id == ''"}}},
+                    "trigger.composite.absent.after.filter",
+                    "unknown variable after (at 1:1) (known: event)",
+                ),
+                (
+                    {"absent": {"type": "a"}, "key": "context.x"},
+                    "trigger.composite.key",
+                    "unknown variable context",
+                ),
+            )
         ),
         ({"context": {"a": {"event": "context.b"}}}, "context.a.event", "unknown variable context"),
         ({"context": {"a": {"config": "tem"}}}, "context.a.config", "did you mean team?"),

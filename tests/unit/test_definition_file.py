@@ -4,7 +4,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from time import perf_counter
 
 import pytest
@@ -22,6 +22,7 @@ from tests.unit.definition_texts import (
 )
 
 from activity_core.cli import definition_files
+from activity_core.core.definition.flow_control import BatchConfig
 from activity_core.core.definition_file.parse import (
     MAX_BYTES,
     MAX_ISSUES,
@@ -95,10 +96,13 @@ def test_the_cron_example_parses_without_them() -> None:
     assert definition.connections == {"billing"}
 
 
-def test_the_event_example_is_refused_only_for_batch() -> None:
-    (issue,) = issues(DESIGN_EVENT)
-    batch = f"{place(DESIGN_EVENT, 'batch')} trigger.event.batch"
-    assert issue == f"{batch}: `batch` is a known key whose feature is not built yet; remove it"
+def test_the_event_example_parses() -> None:
+    (definition,) = read(DESIGN_EVENT).definitions
+    event = definition.trigger.event
+    assert event is not None
+    assert event.batch == BatchConfig(
+        max_size=100, max_wait=timedelta(seconds=2), key="event.subject"
+    )
     assert read(EVENT).definitions[0].id == "big-orders"
 
 
@@ -171,6 +175,31 @@ def test_issues_in_json_have_places_too() -> None:
         ("manual:", "manual:\n  misfire: {max_runs: 3}", "4:23: trigger.misfire.max_runs: `max_runs` only belongs to `policy: catch_up`"),
         ("manual:", "manual:\n  overlap: skp", "4:12: trigger.overlap: expected "),
         ("manual:", "manual: {input: {type: objec}}", '3:19: trigger.manual.input: not a JSON Schema (2020-12): type: "objec" is not'),
+        ("manual:", "event: {type: a, bacth: {max_wait: 2s}}", "3:20: trigger.event.bacth: unknown key `bacth`; did you mean `batch`?"),
+        ("manual:", "event: {type: a, batch: {max_wait: 2s, keys: event.id}}", "3:42: trigger.event.batch.keys: unknown key `keys`; did you mean `key`?"),
+        ("manual:", "event: {type: a, batch: {max_size: 100}}", "3:27: trigger.event.batch.max_wait: the key is missing"),
+        ("manual:", "event: {type: a, batch: {max_size: 1, max_wait: 2s}}", "3:38: trigger.event.batch.max_size: expected at least 2, found `1`"),
+        ("manual:", "event: {type: a, batch: {max_wait: 32d}}", "3:38: trigger.event.batch.max_wait: must be from 1ms to 31d"),
+        ("manual:", "event: {type: a, batch: {max_wait: 1s}, debounce: {quiet: 1s}}", "3:10: trigger.event: give either `batch` or `debounce`, not both"),
+        ("manual:", "event: {type: a, debounce: {quiet: 2s, max_wait: 1s}}", "3:30: trigger.event.debounce: `max_wait` must not be shorter than `quiet`"),
+        ("manual:", "event: {type: a, throttle: {limit: 0, per: 1s}}", "3:38: trigger.event.throttle.limit: expected at least 1, found `0`"),
+        ("manual:", "event: {type: a, concurrency: {when_full: cancel}}", "3:45: trigger.event.concurrency.when_full: expected 'queue', 'drop' or 'cancel_oldest', found `cancel`"),
+        ("manual:", "event: {type: a, priority: 6}", "3:30: trigger.event.priority: expected at most 5, found `6`"),
+        ("manual:", "event: {type: a, on_error: true}", "3:30: trigger.event.on_error: expected 'false', 'failed' or 'dead_letter', found `true`"),
+        ("manual:", "event: {type: a, correlation: x}", "3:20: trigger.event.correlation: `correlation` is a known key whose feature is not built yet"),
+        ("manual:", "event: {type: a}\n  composite: {count: {type: a, at_least: 2}, within: 1s}", "3:3: trigger: give either `event` or `composite`: make two definitions of them"),
+        ("manual:", "composite: {within: 1s}", "3:14: trigger.composite: exactly one of all_of, any_of, sequence, count, absent must be given, found none"),
+        ("manual:", "composite: {count: {type: a, at_least: 2}}", "3:14: trigger.composite.within: the key is missing"),
+        ("manual:", "composite: {count: {type: a}, within: 1s}", "3:22: trigger.composite.count.at_least: the key is missing"),
+        ("manual:", "composite: {all_off: [], within: 1s}", "3:15: trigger.composite.all_off: unknown key `all_off`; did you mean `all_of`?"),
+        ("manual:", "composite: {all_of: [{type: a}], within: 1s}", "3:23: trigger.composite.all_of: expected at least 2 of them, found a list"),
+        ("manual:", "composite: {all_of: [{type: a}, 7], within: 1s}", "3:35: trigger.composite.all_of[1]: expected keys with values, found `7`"),
+        ("manual:", "composite: {all_of: [{type: a}, {typ: b}], within: 1s}", "3:36: trigger.composite.all_of[1].typ: unknown key `typ`; did you mean `type`?"),
+        ("manual:", "composite: {all_of: [{type: a}, {}], within: 1s}", "3:35: trigger.composite.all_of[1]: give either `type` or a non-empty list `types`"),
+        ("manual:", "composite: {sequence: [{type: a, name: part2}, {type: b}], within: 1s}", "3:14: trigger.composite: two parts are called `part2`"),
+        ("manual:", "composite: {any_of: [{type: a}, {type: b}], at_least: 2, within: 1s}", "3:57: trigger.composite.at_least: `at_least` belongs to `any_of`, and is less than the number of its parts"),
+        ("manual:", "composite: {absent: {type: a, aftr: {type: b}}, within: 1s}", "3:33: trigger.composite.absent.aftr: unknown key `aftr`; did you mean `after`?"),
+        ("manual:", "composite: {absent: {type: a, after: {type: b}}, within: 32d}", "3:60: trigger.composite.within: must be from 1ms to 31d"),
         ("id: a\n", "id: a\nkind: definitoin\n", "2:7: kind: unknown kind `definitoin`; did you mean `definition`?"),
         ("id: a\n", "id: a\nkind: 7\n", "2:7: kind: unknown kind `7`"),
         ("id: a\n", "id: a\nkind: sorce\n", "2:7: kind: unknown kind `sorce`; did you mean `source`?"),

@@ -9,10 +9,12 @@ from tests.unit.definition_texts import (
     CALENDAR,
     CONNECTIONS,
     CRON,
+    DESIGN_EVENT,
     DESIGN_EXAMPLE,
     EVENT,
     FORM,
     MANUAL,
+    PARTS,
 )
 
 from activity_core.core.definition_file.parse import parse_definitions
@@ -46,12 +48,12 @@ def document(text: str) -> Any:
     return node.value
 
 
-@pytest.mark.parametrize("text", [CRON, EVENT, MANUAL])
+@pytest.mark.parametrize("text", [CRON, EVENT, DESIGN_EVENT, MANUAL, *PARTS])
 def test_accepts_definitions_as_they_are_written(text: str) -> None:
     DEFINITION.validate(document(text))
 
 
-@pytest.mark.parametrize("text", [CRON, EVENT, MANUAL])
+@pytest.mark.parametrize("text", [CRON, EVENT, DESIGN_EVENT, MANUAL, *PARTS])
 def test_accepts_definitions_as_they_are_stored(text: str) -> None:
     (definition,) = parse_definitions(text, file="f", read_form=lambda _: FORM).definitions
     DEFINITION.validate(definition.document())
@@ -106,6 +108,29 @@ def test_refuses_the_usual_mistakes(old: str, new: str) -> None:
     text = MANUAL.replace(old, new)
     assert text != MANUAL
     assert not DEFINITION.is_valid(document(text))
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        (0, "on_error: false", "on_error: true"),
+        (0, "dedupe_window", "dedup_window"),
+        (0, "priority: 1", "priority: 6"),
+        (1, "quiet: 1s, ", ""),
+        (1, "keep: all", "keep: newest"),
+        (2, "limit: 5", "limit: 0"),
+        (4, "cancel_oldest", "cancel"),
+        (5, "type: a}, {", ""),
+        (6, "within: 1h", "at: 1h"),
+        (6, "any_of", "anyof"),
+        (7, "within: 1h", "count: {type: a, at_least: 2}, within: 1h"),
+        (8, ", at_least: 3", ""),
+        (8, "at_least: 3", "at_least: 1001"),
+    ],
+)
+def test_refuses_mistakes_of_flow_control(part: int, old: str, new: str) -> None:
+    assert old in PARTS[part]
+    assert not DEFINITION.is_valid(document(PARTS[part].replace(old, new)))
 
 
 def test_refuses_what_is_not_built() -> None:

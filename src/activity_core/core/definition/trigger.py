@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from activity_core.core.definition.composite import CompositeTriggerConfig
@@ -48,7 +48,9 @@ class EventTriggerConfig(EventPattern):
 
     not_built_yet: ClassVar[frozenset[str]] = frozenset({"correlation"})
 
-    on_error: OnError = OnError.FALSE
+    on_error: Annotated[OnError, WithJsonSchema({"enum": [False, *OnError], "default": False})] = (
+        OnError.FALSE
+    )
     dedupe_key: Expression | None = None
     dedupe_window: Wait = timedelta(days=1)
     """How long events that are held count as seen; a run of its own counts for ever."""

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import RESERVED_NAMES, ActivityDefinition, Rule
 from activity_core.core.definition.source import ContextSourceConfig
+from activity_core.core.definition_file import trigger_expressions
 from activity_core.core.errors import ExpressionError
 from activity_core.core.expression.condition import compile_expression
 from activity_core.core.expression.message import did_you_mean
 from activity_core.core.expression.sql_binds import bind
 from activity_core.core.expression.template import CEL_STRING, Path, parse_template
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.matching.match_index import EVENT_VARIABLES
 from activity_core.core.rules.context import EVENT_SOURCE_VARIABLES
-from activity_core.core.rules.matching import EVENT_VARIABLES
 from activity_core.core.rules.plan import templated
 
 Issues = Iterator[tuple[Path, str]]
@@ -54,14 +55,10 @@ class _Check:
     config: Collection[str] | None
 
     def issues(self) -> Issues:
-        if event := self.definition.trigger.event:
-            here: Path = ("trigger", "event")
-            if event.filter is not None:
-                yield from self._condition((*here, "filter"), event.filter, EVENT_VARIABLES)
-            if event.dedupe_key is not None:
-                yield from self._expression(
-                    (*here, "dedupe_key"), event.dedupe_key, EVENT_VARIABLES
-                )
+        for here, text in trigger_expressions.filters(self.definition.trigger):
+            yield from self._condition(here, text, EVENT_VARIABLES)
+        for here, text in trigger_expressions.keys(self.definition.trigger):
+            yield from self._expression(here, text, EVENT_VARIABLES)
         for name, source in self.definition.context.items():
             yield from self._source(("context", name, source.kind), source)
         for index, rule in enumerate(self.definition.rules):

@@ -14,7 +14,7 @@ from itertools import islice
 
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.task_template import OURS
-from activity_core.core.definition.trigger import EventTriggerConfig
+from activity_core.core.definition.trigger_pattern import EventPattern
 from activity_core.core.event.patterns import takes
 
 MOST_CYCLES = 10
@@ -69,9 +69,9 @@ class _Causes:
         types = sorted({each for emitted in self._emitted.values() for each in emitted})
         self._listeners: defaultdict[str, list[str]] = defaultdict(list)
         for definition in definitions:
-            for pattern in _heard_by(definition.trigger.event):
-                for type_ in _taken(pattern, types):
-                    self._listeners[type_].append(definition.id)
+            heard = {type_ for part in definition.trigger.heard for type_ in _types_of(part)}
+            for type_ in {each for pattern in heard for each in _taken(pattern, types)}:
+                self._listeners[type_].append(definition.id)
 
     def go_round(self) -> bool:
         """Whether there is a cycle at all; quick, so that most sets need no search."""
@@ -131,11 +131,11 @@ def _emitted_by(definition: ActivityDefinition) -> Iterator[str]:
                 yield task.emit_.type
 
 
-def _heard_by(trigger: EventTriggerConfig | None) -> Sequence[str]:
+def _types_of(part: EventPattern) -> Sequence[str]:
     """Its type patterns; none if it listens to other sources than ours only."""
-    if trigger is None or (trigger.source is not None and not _may_be_ours(trigger.source)):
+    if part.source is not None and not _may_be_ours(part.source):
         return ()
-    return trigger.all_types
+    return part.all_types
 
 
 def _may_be_ours(pattern: str) -> bool:

@@ -79,8 +79,10 @@ def shown(value: JsonValue) -> str:
 
 
 def _only_follows(details: ErrorDetails) -> bool:
-    """A list counts as empty when its items are wrong, which is said of the items already."""
-    return details["type"] == "too_short" and bool(details["input"])
+    """Items that are wrong do not count, which is said of the items already."""
+    if details["type"] != "too_short":
+        return False
+    return bool(details["ctx"]["actual_length"] < len(details["input"]))
 
 
 def _place(document: Node, path: Sequence[str | int], *, is_key: bool) -> Place:

@@ -14,6 +14,7 @@ from activity_core.core.definition_file.check_source import check_source
 from activity_core.core.definition_file.claims import rival_claims
 from activity_core.core.definition_file.cycles import cycles
 from activity_core.core.definition_file.evolution import check_evolution
+from activity_core.core.definition_file.flow_advice import advise_on_flow
 from activity_core.core.definition_file.known import Known
 from activity_core.core.definition_file.schedule_review import review_schedules
 from activity_core.core.errors import InvalidDefinitionError, Issue
@@ -63,9 +64,13 @@ def review(bundle: Bundle, known: Known | None, now: datetime) -> Review:
             bundle.issue(event_type, *issue) for issue in check_evolution(event_type, published)
         )
     refusals += rival_claims(bundle, beside.sources, beside.event_types)
+    for definition in bundle.definitions:
+        warnings += (bundle.issue(definition, *issue) for issue in advise_on_flow(definition))
     by_id = {definition.id: definition for definition in bundle.definitions}
     for definition_id, message in cycles(bundle.definitions, beside.definitions):
-        warnings.append(bundle.issue(by_id[definition_id], ["trigger", "event"], message))
+        definition = by_id[definition_id]
+        place = ["trigger", "composite" if definition.trigger.composite else "event"]
+        warnings.append(bundle.issue(definition, place, message))
     return Review(refusals, warnings)
 
 

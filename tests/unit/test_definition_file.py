@@ -5,7 +5,7 @@
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -355,9 +355,9 @@ CHAIN = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1,
     ],
 )
 def test_hostile_input_is_refused_quickly(text: str, reason: str) -> None:
-    started = perf_counter()
+    started = process_time()
     found = issues(text)
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5
     assert any(reason in issue for issue in found)
     assert all(len(issue) < 300 for issue in found)
 

@@ -1,5 +1,10 @@
 """Why did, or didn't, this fire? Every outcome with its reason, through the API and the CLI."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+import psycopg
 import pytest
 from tests.api import cloudevent
 from tests.e2e.conftest import Stack
@@ -25,6 +30,21 @@ id: explain-disabled
 enabled: false
 trigger: {event: {type: explain.me}}
 rules: [{id: all, tasks: [{id: look, human: {title: Look}}]}]
+"""
+
+HELD = """
+id: explain-held
+trigger: {event: {type: explain.held, source: /shop, batch: {max_size: 2, max_wait: 1h}}}
+rules: [{id: all, tasks: [{id: look, human: {title: Look}}]}]
+"""
+CHAIN = """
+id: explain-first
+trigger: {event: {type: chain.begin}}
+rules: [{id: tell, tasks: [{id: on, emit: {type: chain.go, data: {n: 1}}}]}]
+---
+id: explain-second
+trigger: {event: {type: chain.go}}
+rules: [{id: ask, tasks: [{id: look, human: {title: Look}}]}]
 """
 
 
@@ -69,7 +89,8 @@ async def test_every_outcome_has_its_verdict(stack: Stack) -> None:
     assert said["verdicts"] == explained["verdicts"]
     told = await stack.cli("explain", "event", "x-2")
     assert told.code == 0
-    for words in ("explain-paused v1 skipped", "holidays", "5 definitions listened"):
+    clause = "event.data.amount > 100: 5 > 100 is false"
+    for words in ("explain-paused v1 skipped", "holidays", "5 definitions listened", clause):
         assert words in told.out
 
 
@@ -80,7 +101,9 @@ async def test_it_is_explained_by_the_registry_of_that_time(stack: Stack) -> Non
     before = (await stack.api.routed(event))["verdicts"]
     await stack.api.apply(DEFINITIONS.replace("amount > 100", "amount > 1"))
     assert (await stack.api.explain(event))["verdicts"] == before
-    assert [item["outcome"] for item in before] == ["filtered"]
+    assert [(item["outcome"], item["clause"]) for item in before] == [
+        ("filtered", "event.data.amount > 100")
+    ]
 
 
 async def test_an_event_that_nobody_listens_to(stack: Stack) -> None:
@@ -90,6 +113,17 @@ async def test_an_event_that_nobody_listens_to(stack: Stack) -> None:
     assert explained["state"] == "unmatched"
     assert (explained["routing"]["listened"], explained["routing"]["counts"]) == (0, {})
     assert explained["verdicts"] == []
+
+
+async def test_an_event_that_just_misses(stack: Stack) -> None:
+    event = cloudevent("explain.ne", "x-7")
+    await stack.api.apply(HELD.replace("explain.held", "explain.one"))
+    await stack.api.send(event)
+    explained = await stack.api.routed(event)
+    misses = {item["id"]: item["why"] for item in explained["nearest_misses"]}
+    assert misses["explain-held"] == "listens to explain.one: one edit away"
+    told = await stack.cli("explain", "event", "x-7")
+    assert "near miss explain-held listens to explain.one: one edit away" in told.out
 
 
 async def test_the_same_id_from_two_sources_is_ambiguous(stack: Stack) -> None:
@@ -116,3 +150,79 @@ async def test_a_run_is_explained(stack: Stack) -> None:
     told = await stack.cli("explain", "run", run_id)
     for words in ("explain-fires v1 completed", "because of event /tests x-6", "human ready"):
         assert words in told.out
+
+
+async def test_what_waits_says_for_what(stack: Stack) -> None:
+    await stack.api.apply(HELD)
+    other = cloudevent("explain.held", "x-8")
+    await stack.api.send(other)
+    [miss] = (await stack.api.routed(other))["nearest_misses"]
+    assert (miss["kind"], miss["why"]) == ("source", "listens to this type, but of /shop")
+    event = cloudevent("explain.held", "x-9", source="/shop")
+    await stack.api.send(event)
+    [verdict] = [
+        each
+        for each in (await stack.api.routed(event))["verdicts"]
+        if each["definition_id"] == "explain-held"
+    ]
+    assert verdict["outcome"] == "held"
+    assert "batch" in verdict["reason"]
+
+
+async def test_a_task_leads_back_over_an_event_of_our_own(stack: Stack) -> None:
+    await stack.api.apply(CHAIN)
+    begin = cloudevent("chain.begin", "x-10")
+    await stack.api.send(begin)
+    first = await stack.api.run_of(begin, "completed")
+    [out] = [each for each in first["events_out"] if each["type"] == "chain.go"]
+    again = cloudevent("chain.go", out["event_id"], {"n": 1}, source="/activity-core/dev")
+    await stack.api.send(again | {"causationdepth": 1, "subject": out["subject"]})
+    second = await stack.api.run_of(again, "completed")
+    [task] = second["tasks"]
+
+    link = (await stack.said("explain", "task", task["task_id"]))["lineage"]
+    emitter = link["causes"][0]["emitted_by"]
+    assert (emitter["run_id"], emitter["task"]["spec_id"]) == (first["run_id"], "on")
+    assert emitter["causes"][0]["name"] == "/tests x-10"
+    told = (await stack.cli("explain", "task", task["task_id"])).out
+    for words in ("task ask/look human Look", "emitted by", "task tell/on", "event /tests x-10"):
+        assert words in told
+    run = (await stack.cli("explain", "run", second["run_id"])).out
+    assert "emitted by" in run
+
+
+async def test_a_simulation_says_the_same_and_leaves_nothing(
+    stack: Stack, sql: psycopg.AsyncConnection[dict[str, Any]], tmp_path: Path
+) -> None:
+    event = cloudevent("explain.me", "x-11", {"amount": 500, "order": "o-11"})
+    file, drafts = tmp_path / "event.json", tmp_path / "drafts.yaml"
+    file.write_text(json.dumps(event))
+    drafts.write_text(DEFINITIONS.replace("amount > 100", "amount > 1000"))
+    before = await counts(sql)
+    told = await stack.said("simulate", "event", str(file))
+    drafted = await stack.said("simulate", "event", str(file), "-f", str(drafts))
+    assert await counts(sql) == before
+    assert "amount > 1000: 500 > 1000 is false" in next(
+        each["reason"] for each in drafted["verdicts"] if each["definition_id"] == "explain-filters"
+    )
+    await stack.api.send(event)
+    explained = await stack.api.routed(event)
+    assert told["counts"] == explained["routing"]["counts"]
+    assert [(each["definition_id"], each["outcome"]) for each in told["verdicts"]] == [
+        (each["definition_id"], each["outcome"]) for each in explained["verdicts"]
+    ]
+    assert (await stack.said("simulate", "event", str(file)))["state"] == "duplicate"
+
+
+async def counts(sql: psycopg.AsyncConnection[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a simulation could have left of these definitions, and of the registry."""
+    tables = ("events", "routings", "refusals", "dead_letters", "registry_revisions", "flow_states")
+    of_definitions = " union all ".join(
+        f"select '{table}' as name, count(*) from {table} where definition_id like 'explain-%'"
+        for table in ("decisions", "runs", "tasks", "activity_definitions")
+    )
+    everything = " union all ".join(
+        f"select '{table}' as name, count(*) from {table}" for table in tables
+    )
+    found = await sql.execute(f"{of_definitions} union all {everything} order by name")
+    return await found.fetchall()

@@ -202,6 +202,17 @@ async def test_due_once_a_run_that_was_let_through_is_over(stores: Stores):
     assert await stores.flow.due(AT, 9) == []
 
 
+async def test_what_one_state_forgets_another_may_keep(stores: Stores):
+    [run_id] = await stores.fire(event("a"))
+    state = FlowState(running=(ids.occurrence_of_event("/shop", "a"),))
+    limit = FlowKey(ID, Stage.CONCURRENCY)
+    await keep(stores, {ORDER: FlowRow(state), limit: FlowRow(state)})
+    moved_on = FlowState(marks=(Mark(AT),))
+    await keep(stores, {ORDER: FlowRow(moved_on), limit: FlowRow(state)})
+    await stores.run_ledger.close(run_id, RunStatus.COMPLETED, None, AT, [])
+    assert await stores.flow.due(AT, 9) == [limit]
+
+
 async def test_a_state_that_is_due_twice_over_is_named_once(stores: Stores):
     [run_id] = await stores.fire(event("a"))
     key = ids.occurrence_of_event("/shop", "a")

@@ -33,7 +33,11 @@ set state = excluded.state, wake_at = excluded.wake_at
 _OVER = f"""
 delete from flow_slots s using {_NAMED}) as n (definition_id, stage, key_hash)
 where s.tenant = %(tenant)s and s.definition_id = n.definition_id
-    and s.stage = n.stage and s.key_hash = n.key_hash and s.run_id <> all(%(running)b::text[])
+    and s.stage = n.stage and s.key_hash = n.key_hash
+    and not exists (
+        select from unnest(%(let_stages)b::text[], %(let_hashes)b::bytea[], %(let_runs)b::text[])
+            as l (stage, key_hash, run_id)
+        where l.stage = s.stage and l.key_hash = s.key_hash and l.run_id = s.run_id)
 """  # noqa: S608 - constant parts
 _LET_THROUGH = f"""
 insert into flow_slots (tenant, definition_id, stage, key_hash, occurrence_key, run_id)
@@ -64,12 +68,11 @@ async def write_states(conn: Connection, tenant: str, rows: Mapping[FlowKey, Flo
 async def _write_slots(conn: Connection, tenant: str, rows: Mapping[FlowKey, FlowRow]) -> None:
     slots = [(key, occurrence) for key, row in rows.items() for occurrence in row.state.running]
     runs = [ids.run_id(tenant, key.definition_id, occurrence) for key, occurrence in slots]
-    await conn.execute(_OVER, named(tenant, list(rows)) | {"running": runs})
+    let = named(tenant, [key for key, _ in slots])
+    stay = {"let_stages": let["stages"], "let_hashes": let["hashes"], "let_runs": runs}
+    await conn.execute(_OVER, named(tenant, list(rows)) | stay)
     if slots:
-        values = named(tenant, [key for key, _ in slots]) | {
-            "occurrences": [occurrence for _, occurrence in slots],
-            "runs": runs,
-        }
+        values = let | {"occurrences": [occurrence for _, occurrence in slots], "runs": runs}
         await conn.execute(_LET_THROUGH, values)
 
 

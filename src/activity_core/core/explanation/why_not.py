@@ -74,12 +74,16 @@ def _account(conjunct: Conjunct, bindings: Bindings) -> str:
     if isinstance(truth, ExpressionError) and not _is_about_values(truth):
         return _message(truth, text)
     shown = shorten(text, LONGEST_CLAUSE)
-    if conjunct.sides is not None:
+    if conjunct.sides is not None and isinstance(tree, Call):
         left, operator, right = conjunct.sides
-        shown = f"{_value(left, bindings)} {operator} {_value(right, bindings)}"
+        values = [
+            _value(*side, bindings) for side in zip((left, right), tree.arguments, strict=True)
+        ]
+        shown = f" {operator} ".join(values)
     elif isinstance(tree, Call) and tree.is_method:
         receiver, _, method = text[:here].rpartition(".")
-        shown = f"{_value(receiver.strip(), bindings)}.{method.strip()}{text[here:]}"
+        value = _value(receiver.strip(), tree.arguments[0], bindings)
+        shown = f"{value}.{method.strip()}{text[here:]}"
         shown = shorten(shown, LONGEST_CLAUSE)
     if isinstance(truth, ExpressionError):
         return f"{shown}: {_message(truth, text)}"
@@ -93,8 +97,8 @@ def _accounts(text: str, bindings: Bindings) -> str:
     return ", ".join(_account(part, bindings) for part in untrue[:1] or parts)
 
 
-def _value(text: str, bindings: Bindings) -> str:
-    if len(parts := conjuncts(text)) == 1 and _is_constant(parts[0].tree):
+def _value(text: str, tree: Node, bindings: Bindings) -> str:
+    if _is_constant(tree):
         return shorten(text, LONGEST_VALUE)
     try:
         value = _program(text).evaluate(bindings)

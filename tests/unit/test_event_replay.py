@@ -208,7 +208,8 @@ async def test_it_waits_for_the_router(scene: Scene):
     await scene.apply(TRIAGE)
     await scene.receive("a", route=False)
     await scene.ask()
-    await scene.system.event_replayer.step()
+    assert await scene.system.event_replayer.step()
+    assert not await scene.system.event_replayer.step()
     assert scene.runs() == []
     scene.system.clock.advance(SECOND)
     await scene.system.router().step()
@@ -261,6 +262,12 @@ async def test_a_new_composite_finds_what_came_before_it(scene: Scene):
     assert len(run.events) == 2
     await scene.apply(PAIR.replace("1d", "2d"))
     assert len(await scene.system.event_replays.recent("pair", 9)) == 1
+
+
+async def test_only_what_is_new_looks_back(scene: Scene):
+    await scene.apply(PAIR.replace(", lookback: 1h", ""))
+    await scene.apply(PAIR)
+    assert await scene.system.event_replays.recent("pair", 9) == []
 
 
 async def test_composites_are_not_slowed_down(scene: Scene):

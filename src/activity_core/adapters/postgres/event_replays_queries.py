@@ -27,8 +27,9 @@ where tenant = %(tenant)s and definition_id = %(definition)s and status = 'runni
 # then the first one that still waits for the router ends it.
 PAGE = """
 with scanned as (
-    select e.received_at, e.event_key, exists (
-            select from pending_events p where p.tenant = e.tenant and p.event_key = e.event_key
+    select e.received_at, e.event_key, (
+            select true from pending_events p
+            where p.tenant = e.tenant and p.event_key = e.event_key limit 1
         ) as pending, e.type = any(%(exact)s::text[]) or exists (
             select from unnest(%(prefixes)s::text[]) as prefix
             where starts_with(e.type, prefix) and length(e.type) > length(prefix)
@@ -70,29 +71,37 @@ from event_keys k join events e on e.tenant = k.tenant and e.received_at = k.rec
     and e.event_key = k.event_key
 where k.tenant = %(tenant)s and k.event_key = %(key)b
 """
-# By its own decision, by that of another replay, or as one of several events of a run.
+# By its own decision, by that of another replay, or as one of several events of a run. `limit`:
+# look each event up, whatever the planner believes of tables that it saw empty.
 EXISTING = """
 select w.event_key
 from unnest(%(keys)b::bytea[], %(inputs)s::text[], %(times)s::timestamptz[])
     as w (event_key, input_key, received_at)
-where exists (
-        select from decisions d
+cross join lateral (
+    (
+        select 1 from decisions d
         where d.tenant = %(tenant)s and d.input_key = w.input_key
-            and d.input_at = w.received_at and d.definition_id = %(definition)s
+            and d.definition_id = %(definition)s and d.input_at = w.received_at
             and (d.run_id is not null or d.outcome = 'held')
+        limit 1
     )
-    or exists (
-        select from decisions d
+    union all
+    (
+        select 1 from decisions d
         where d.tenant = %(tenant)s and d.event_key = w.event_key
-            and d.input_at = w.received_at and d.definition_id = %(definition)s
-            and d.input_key like 'r.%%'
-            and (d.run_id is not null or d.outcome = 'held')
+            and d.definition_id = %(definition)s and d.input_at = w.received_at
+            and d.input_key like 'r.%%' and (d.run_id is not null or d.outcome = 'held')
+        limit 1
     )
-    or exists (
-        select from run_events x join runs r on r.tenant = x.tenant and r.run_id = x.run_id
+    union all
+    (
+        select 1 from run_events x join runs r on r.tenant = x.tenant and r.run_id = x.run_id
         where x.tenant = %(tenant)s and x.event_key = w.event_key
             and r.definition_id = %(definition)s
+        limit 1
     )
+    limit 1
+) found
 """
 ADVANCE = """
 update event_replays

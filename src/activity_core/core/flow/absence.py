@@ -40,31 +40,40 @@ def _fire_the_over(held: Held, *, at_once: bool) -> None:
 def _answer_or_wait(held: Held, group: Group, after: str, of: str) -> None:
     """An event that is both answers others, and waits for an answer itself."""
     came = group.leader
-    known = [mark.text.split()[1:] for mark in held.marks if mark.text.startswith(_CAME)]
+    answer = _known_answer(held, came) if after in came.parts else None
     if of in came.parts:
-        waiting = [each.leader for each in held.groups.values()]
-        answered = [each for each in waiting if _in_time(held.within, each, came.at)]
-        for each in answered:
-            held.drop(each.input_key, _answered(of, came.at.isoformat(), came.input_key))
+        answered = [
+            key for key, each in held.groups.items() if _in_time(held, each.leader, came.at)
+        ]
+        for key in answered:
+            held.drop(key, _answered(of, came.at, came.input_key))
         held.remember(came, f"{_CAME} {came.at.isoformat()} {came.input_key}")
         if after not in came.parts:
             held.settle(group, Outcome.DROPPED, _use(held, came, len(answered), after))
             return
-    for at, input_key in known:
-        if input_key != came.input_key and _in_time(held.within, came, datetime.fromisoformat(at)):
-            held.settle(group, Outcome.DROPPED, _answered(of, at, input_key))
-            return
+    if answer is not None:
+        held.settle(group, Outcome.DROPPED, _answered(of, *answer))
+        return
     held.add(group)
     reason = f"fires unless {of} comes, until {rfc3339(held.untils[came.input_key])}"
     held.settle(group, Outcome.HELD, reason)
 
 
-def _in_time(within: timedelta, asked: Member, answered_at: datetime) -> bool:
-    return timedelta() <= answered_at - asked.at <= within
+def _known_answer(held: Held, asked: Member) -> tuple[datetime, str] | None:
+    """Time and input key of an event that answers it and came before."""
+    for mark in held.marks:
+        kind, at, *rest = mark.text.split()
+        if kind == _CAME and _in_time(held, asked, answered_at := datetime.fromisoformat(at)):
+            return answered_at, rest[0]
+    return None
 
 
-def _answered(of: str, at: str, input_key: str) -> str:
-    return f"{of} came in time: {input_key} of {rfc3339(datetime.fromisoformat(at))}"
+def _in_time(held: Held, asked: Member, answered_at: datetime) -> bool:
+    return timedelta() <= answered_at - asked.at <= held.within
+
+
+def _answered(of: str, at: datetime, input_key: str) -> str:
+    return f"{of} came in time: {input_key} of {rfc3339(at)}"
 
 
 def _use(held: Held, came: Member, answered: int, after: str) -> str:

@@ -109,8 +109,7 @@ class _Search:
     def _windows(self, firsts: Sequence[int]) -> Iterator[tuple[int, int]]:
         for number, first in enumerate(firsts):
             if number == 0 or self.offsets[first] != self.offsets[firsts[number - 1]]:
-                start, _ = self._instant(first)
-                yield start, bisect_right(self.offsets, self.offsets[first] + self.within)
+                yield first, bisect_right(self.offsets, self.offsets[first] + self.within)
 
     def _instant(self, place: int) -> tuple[int, int]:
         """The places of all events of the same time."""

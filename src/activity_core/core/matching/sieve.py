@@ -66,11 +66,13 @@ class Sieve(Generic[Item]):
         """Add one that is not there."""
         self._loose[item] = clauses
         if self._branch is not None:
-            self._sort(item, self._branch)
+            self._sort(item, self._branch, Counter())
         elif len(self._loose) > _FEW:
             self._branch = _Branch()
+            different = {clause for clauses in self._loose.values() for clause in clauses}
+            variety = Counter(clause.path for clause in different)
             for each in list(self._loose):
-                self._sort(each, self._branch)
+                self._sort(each, self._branch, variety)
 
     def remove(self, item: Item, clauses: tuple[Clause, ...]) -> None:
         """Take one out that is there."""
@@ -90,13 +92,13 @@ class Sieve(Generic[Item]):
         if self._branch is not None:
             self._branch.find(event, event, found)
 
-    def _sort(self, item: Item, branch: "_Branch[Item]") -> None:
+    def _sort(self, item: Item, branch: "_Branch[Item]", variety: Counter[Path]) -> None:
+        """Put a loose item under one of its clauses; `variety` decides where all are as good."""
         usable = [clause for clause in self._loose[item] if _is_usable(clause)]
-        if not usable:
-            return
-        clause = min(usable, key=branch.crowd)
-        branch.put(clause, item, _without(clause, self._loose.pop(item)))
-        self._sorted[item] = clause
+        if usable:
+            clause = min(usable, key=lambda each: (*branch.crowd(each), -variety[each.path]))
+            branch.put(clause, item, _without(clause, self._loose.pop(item)))
+            self._sorted[item] = clause
 
 
 class _Branch(Generic[Item]):
@@ -119,15 +121,20 @@ class _Branch(Generic[Item]):
         return sum(len(part) for part in parts)
 
     def crowd(self, clause: Clause, depth: int = 0) -> tuple[bool, int, int]:
-        """How badly a clause sorts; the items that it would leave one among count most."""
+        """How badly a clause sorts: by its kind, then by how many would be left together.
+
+        A few are as good as none; the path that sorts most others is then the best.
+        """
         if depth < len(clause.path):
             beyond = self._beyond.get(clause.path[depth])
-            return (False, 0, 0) if beyond is None else beyond.crowd(clause, depth + 1)
+            if beyond is None:
+                return isinstance(clause, Range | Present), 0, 0
+            return beyond.crowd(clause, depth + 1)
         if isinstance(clause, Range):
-            return True, len(self._ranged), 0
+            return True, len(self._ranged) // _FEW, 0
         sieves, under = self._under(clause)
-        crowd = max((len(sieves.get(key, ())) for key in under), default=0)
-        return isinstance(clause, Present), crowd, -len(sieves)
+        most = max((len(sieves.get(key, ())) for key in under), default=0)
+        return isinstance(clause, Present), most // _FEW, -len(sieves)
 
     def put(self, clause: Clause, item: Item, rest: tuple[Clause, ...], depth: int = 0) -> None:
         """Add an item by one of its clauses; `rest` are the others."""

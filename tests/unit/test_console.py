@@ -168,6 +168,24 @@ async def test_an_event_reads_as_a_chain(system: MemorySystem) -> None:
     assert "No definition listens" in await show(system, "/console/events/explain?id=o-3")
 
 
+async def test_an_event_that_just_missed_and_a_run_of_an_event_of_ours(
+    system: MemorySystem,
+) -> None:
+    run = await run_id(system, "triage")
+    async with system.client() as client:
+        await client.post("/v1/events", json=event("near", type="order-x"))
+        [out, *_] = (await client.get(f"/v1/runs/{run}")).json()["events_out"]
+        ours = event(out["event_id"], source="/activity-core/test", type="order.created")
+        await client.post("/v1/events", json=ours)
+        await system.work()
+    text = await show(system, "/console/events/explain?id=near")
+    assert "Near misses" in text
+    assert "listens to order.*: differs only in case or separators" in text
+    chain = await show(system, f"/console/runs/{await run_id(system, 'triage')}")
+    assert "<b>emitted by</b>" in chain
+    assert f"/console/runs/{run}" in chain
+
+
 async def test_an_event_that_is_not_routed_yet(system: MemorySystem) -> None:
     async with system.client() as client:
         await send(client, event("o-4"))

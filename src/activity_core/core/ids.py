@@ -47,9 +47,9 @@ def occurrence_of_dedupe_key(key: str) -> str:
     return "e." + _hex("dedupe", key)
 
 
-def occurrence_of_members(input_keys: Iterable[str]) -> str:
-    """`c.` + 32 hex: several events together, in their order."""
-    return "c." + _hex("members", *input_keys)
+def occurrence_of_members(event_keys: Iterable[str]) -> str:
+    """`c.` + 32 hex: several events together, in their order, however they were brought."""
+    return "c." + _hex("members", *event_keys)
 
 
 def occurrence_of_slot(slot: datetime) -> str:
@@ -95,6 +95,11 @@ def input_of_replay(replay_id: str, event: str) -> str:
 def backfill_of_input(key: str) -> str | None:
     """The backfill that an input key names, if it is one of `input_of_backfill`."""
     return key[2:].rpartition(".")[0] if key.startswith("b.") else None
+
+
+def replay_of_input(key: str) -> str | None:
+    """The replay that an input key names, if it is one of `input_of_replay`."""
+    return key[2:].rpartition(".e.")[0] if key.startswith("r.") else None
 
 
 def run_id(tenant: str, definition_id: str, occurrence_key: str) -> str:

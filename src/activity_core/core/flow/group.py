@@ -95,7 +95,7 @@ class Group:
         """That of its only member, else `c.` + hash over all of them."""
         if len(self.members) == 1:
             return self.members[0].occurrence_key
-        return ids.occurrence_of_members(member.input_key for member in self.members)
+        return ids.occurrence_of_members(member.event_key.hex() for member in self.members)
 
 
 @dataclass(frozen=True, slots=True)

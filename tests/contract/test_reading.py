@@ -231,6 +231,7 @@ async def test_an_event_is_shown_whole(stores: Stores):
         "slot": None,
         "lag_seconds": None,
         "backfill_id": None,
+        "replay_id": None,
         "decided_at": "2026-01-01T12:00:01Z",
     }
     assert told["decisions"] == [decision]
@@ -526,6 +527,7 @@ async def test_dead_letters_by_status_via_code_and_source(stores: Stores):
         "source_id": "shop",
         "subject": "events.shop",
         "run_id": "",
+        "definition_id": "",
         "code": "event_invalid",
         "message": "source is missing",
         "buried_at": NOON,

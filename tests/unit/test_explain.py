@@ -1,11 +1,13 @@
 """Explain: a verdict of everybody who listened, by the registry of that time."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.unit.memory_system import MemorySystem
 
 from activity_core.adapters.memory.reading import MemoryReading
+from activity_core.core import ids
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import NotFoundError
 from activity_core.core.event.envelope import EventEnvelope
@@ -154,6 +156,22 @@ async def test_nobody_misses_what_somebody_took(scene: Scene):
     await scene.apply(DEFINITIONS.replace("a.b", "a.c").replace("id: ", "id: c-"))
     await scene.system.work()
     assert await scene.misses("1") == {}
+
+
+async def test_a_replay_adds_a_verdict_and_takes_none_away(scene: Scene):
+    await scene.system.work()
+    before = (await scene.explained())["verdicts"]
+    decisions = scene.system.state.tables.decisions
+    own = next(row for row in decisions.values() if row.definition_id == "fires")
+    key = ids.input_of_replay("again.e.1", own.input_key)
+    replayed = replace(own, input_key=key, definition_id="filters", run_id=None)
+    decisions[replayed.definition_id, key] = replayed
+    after = (await scene.explained())["verdicts"]
+    added = [each for each in after if each not in before]
+    assert len(after) == len(before) + 1
+    assert [(each["definition_id"], each["replay_id"]) for each in added] == [
+        ("filters", "again.e.1")
+    ]
 
 
 async def test_what_is_not_there(scene: Scene):

@@ -171,7 +171,8 @@ def _routing(routing: Row | None, state: str) -> Text:
 
 def _verdict(verdict: Row) -> Text:
     name = f"{verdict['definition_id']} v{verdict['version']}"
-    return line(name, verdict["outcome"], text(verdict["reason"]))
+    by = f"by replay {verdict['replay_id']}" if verdict.get("replay_id") else ""
+    return line(name, verdict["outcome"], text(verdict["reason"]), by)
 
 
 def _group(tree: Tree, title: str, lines: Iterable[Text]) -> None:

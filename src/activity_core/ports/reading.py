@@ -108,8 +108,8 @@ class Reading(Protocol):
         Items: definition_id, version, outcome, reason, trace (null or what explains the outcome
         beyond that, see `core.flow.trace`), occurrence_key, run_id, source, event_id (both null
         unless an event was decided about), slot (null unless one was), lag_seconds (from slot to
-        decision; null for backfills), backfill_id (null unless it was one that decided),
-        decided_at.
+        decision; null for backfills), backfill_id and replay_id (null unless it was one
+        that decided), decided_at.
         """
         ...
 

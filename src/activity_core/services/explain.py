@@ -32,7 +32,8 @@ class Explain:
     async def event(self, source: str | None, event_id: str) -> Row:
         """The event's own row, plus `verdicts`, one per listening definition, and its `runs`.
 
-        A verdict without a decision has the failing `clause` of the filter. `nearest_misses` are
+        A verdict without a decision has the failing `clause` of the filter; a replay of the event
+        adds another one of its definition. `nearest_misses` are
         definitions that would have fired had a little been otherwise: those that listen to other
         sources always, the others when no definition took the event.
         `refusals` are of the same source and id; of an event that was only ever refused they are
@@ -56,9 +57,10 @@ class Explain:
             revision = int(routing["revision"])
             entries = (await self._registry.snapshot(revision)).entries
             heard, others = await asyncio.to_thread(judged, entries, event)
-            verdicts += filtered(heard, beside=verdicts)
+            routed = [item for item in verdicts if item["replay_id"] is None]
+            verdicts += filtered(heard, beside=routed)
             misses = of_other_sources(others)
-            if not row["decisions"]:
+            if not routed:
                 misses += await self._near.of(event, revision, entries)
         runs = dict.fromkeys(item["run_id"] for item in verdicts if item.get("run_id"))
         row["verdicts"] = sorted(verdicts, key=lambda item: str(item["definition_id"]))

@@ -92,7 +92,7 @@ class Lineage:
 
 _RUN = ("run_id", "definition_id", "version_used", "trigger", "fired_at", "context_hash")
 _TASK = ("task_id", "rule", "spec_id", "item", "kind", "title", "status")
-_DECISION = ("outcome", "reason", "version", "backfill_id", "decided_at")
+_DECISION = ("outcome", "reason", "version", "backfill_id", "replay_id", "decided_at")
 
 
 def _speaker(tasks: Sequence[Row], event: EventEnvelope) -> Row | None:
@@ -125,4 +125,4 @@ def _timely(run: Mapping[str, Any]) -> Link:
 
 
 def _decision(row: Mapping[str, Any]) -> Link:
-    return {name: row[name] for name in _DECISION} | {"replay_id": row.get("replay_id")}
+    return {name: row[name] for name in _DECISION}

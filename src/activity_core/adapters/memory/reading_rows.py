@@ -17,7 +17,7 @@ from activity_core.core.jsontext import JsonValue, parse_json
 from activity_core.core.rules.occurrence import TriggerKind
 from activity_core.core.run.run import RunFailure
 from activity_core.core.schedule.gap import Gap
-from activity_core.core.schedule.punctuality import about_slot, lag_seconds
+from activity_core.core.schedule.punctuality import about_input, lag_seconds
 
 Json = dict[str, JsonValue]
 
@@ -71,7 +71,7 @@ def decision_item(tables: Tables, row: DecisionRow) -> Json:
         "run_id": row.run_id,
         "source": envelope.source if envelope else None,
         "event_id": envelope.id if envelope else None,
-        **about_slot(row.input_key, row.occurrence_key, row.decided_at),
+        **about_input(row.input_key, row.occurrence_key, row.decided_at),
         "decided_at": _time(row.decided_at),
     }
 

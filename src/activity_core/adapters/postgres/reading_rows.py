@@ -10,7 +10,7 @@ from activity_core.core.expression.condition import rfc3339
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.occurrence import TriggerKind
 from activity_core.core.run.task import FINAL
-from activity_core.core.schedule.punctuality import about_slot, lag_seconds
+from activity_core.core.schedule.punctuality import about_input, lag_seconds
 
 Json = dict[str, JsonValue]
 
@@ -58,7 +58,7 @@ def decision_item(row: DictRow) -> Json:
         "run_id": row["run_id"],
         "source": row["source"],
         "event_id": row["event_id"],
-        **about_slot(row["input_key"], row["occurrence_key"], row["decided_at"]),
+        **about_input(row["input_key"], row["occurrence_key"], row["decided_at"]),
         "decided_at": _time(row["decided_at"]),
     }
 

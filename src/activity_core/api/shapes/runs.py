@@ -32,6 +32,7 @@ class DecisionItem(Shape):
     slot: str | None
     lag_seconds: float | None
     backfill_id: str | None
+    replay_id: str | None
     decided_at: str
 
 

@@ -1,4 +1,4 @@
-"""Punctuality: which slot a decision is about, and how late things were, as lists show it."""
+"""Punctuality: what a decision is about, and how late things were, as lists show it."""
 
 from datetime import datetime
 
@@ -12,8 +12,8 @@ def lag_seconds(slot: datetime | None, at: datetime | None) -> float | None:
     return None if slot is None or at is None else round((at - slot).total_seconds(), 3)
 
 
-def about_slot(input_key: str, occurrence_key: str, decided_at: datetime) -> dict[str, JsonValue]:
-    """`slot`, `lag_seconds` and `backfill_id` of a decision; null where there is none.
+def about_input(input_key: str, occurrence_key: str, decided_at: datetime) -> dict[str, JsonValue]:
+    """`slot`, `lag_seconds`, `backfill_id` and `replay_id` of a decision; null where there is none.
 
     What a backfill decides is not late: it was asked for then.
     """
@@ -23,4 +23,5 @@ def about_slot(input_key: str, occurrence_key: str, decided_at: datetime) -> dic
         "slot": rfc3339(slot) if slot else None,
         "lag_seconds": None if backfill else lag_seconds(slot, decided_at),
         "backfill_id": backfill,
+        "replay_id": ids.replay_of_input(input_key),
     }

@@ -1,6 +1,7 @@
 """The open runs of one execution: what they decided goes into runs, tasks and outbox, set-based.
 
-Nobody waits for these statements: they travel with the commit.
+Nobody waits for these statements: they travel with the commit. Arrays of text travel in binary:
+psycopg would look at every character of the others, to escape it.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ set status = n.status, started_at = coalesce(r.started_at, %(opened)s), recorded
     finished_at = case when n.final then %(at)s::timestamptz end,
     context_snapshot = n.snapshot::json, context_hash = n.hash, rules = n.rules::json,
     failure_code = n.code, failure_message = n.message
-from unnest(%(runs)s::text[], %(statuses)s::text[], %(final)s::boolean[], %(snapshots)s::text[],
-    %(hashes)s::text[], %(rules)s::text[], %(codes)s::text[], %(messages)s::text[]
+from unnest(%(runs)b::text[], %(statuses)b::text[], %(final)s::boolean[], %(snapshots)b::text[],
+    %(hashes)b::text[], %(rules)b::text[], %(codes)b::text[], %(messages)b::text[]
 ) as n (run_id, status, final, snapshot, hash, rules, code, message)
 where r.tenant = %(tenant)s and r.run_id = n.run_id
 """
@@ -36,11 +37,11 @@ select %(tenant)s, t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.sp
     %(at)s,
     case when t.status <> 'pending' then %(at)s::timestamptz end,
     case when t.outcome is not null then %(at)s::timestamptz end
-from unnest(%(ids)s::text[], %(runs)s::text[], %(definitions)s::text[], %(versions)s::int[],
-    %(rules)s::text[], %(specs)s::text[], %(items)s::int[], %(kinds)s::text[], %(titles)s::text[],
-    %(statuses)s::text[], %(inputs)s::text[], %(needs)s::text[], %(queues)s::text[],
-    %(assignees)s::text[], %(groups)s::text[], %(waits)s::boolean[], %(due)s::timestamptz[],
-    %(outcomes)s::text[]
+from unnest(%(ids)b::text[], %(runs)b::text[], %(definitions)b::text[], %(versions)s::int[],
+    %(rules)b::text[], %(specs)b::text[], %(items)s::int[], %(kinds)b::text[], %(titles)b::text[],
+    %(statuses)b::text[], %(inputs)b::text[], %(needs)b::text[], %(queues)b::text[],
+    %(assignees)b::text[], %(groups)b::text[], %(waits)s::boolean[], %(due)s::timestamptz[],
+    %(outcomes)b::text[]
 ) as t (task_id, run_id, definition_id, version, rule, spec_id, item, kind, title, status,
     inputs, needs, queue, assignee, groups, wait, due_at, outcome)
 """

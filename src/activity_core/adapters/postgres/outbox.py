@@ -17,8 +17,8 @@ _SHARDS_AT_ONCE = 4  # of 16: a few relays find work side by side
 
 _POST = """
 with announcement as (
-    select * from unnest(%(ids)s::text[], %(keys)s::text[], %(types)s::text[],
-        %(subjects)s::text[], %(bodies)b::bytea[]
+    select * from unnest(%(ids)b::text[], %(keys)b::text[], %(types)b::text[],
+        %(subjects)b::text[], %(bodies)b::bytea[]
     ) with ordinality as a (event_id, key, type, subject, body, place)
 ),
 fresh as (

@@ -21,6 +21,9 @@ from activity_core.workflows.messages import (
 TASK_TIMEOUT = timedelta(seconds=4)
 """A worker killed in the middle stalls its runs this long; Temporal's default is 10 s."""
 
+MOST_NAMED = 20
+"""Definitions named in a memo: the SDK warns of memos above 2 KiB."""
+
 OVERDUE_TICK = "activity-tick-overdue"
 """Workflow id of the one tick that `tick` asks for."""
 
@@ -120,13 +123,13 @@ class TemporalEngine:
 
 
 def _memo(execution: Execution) -> dict[str, list[str]] | None:
-    """What a shared workflow carries out, for who looks at it in Temporal.
+    """Whose runs share a workflow, for who looks at it in Temporal.
 
     Not search attributes: these every namespace would have to know before the first start.
     """
     if len(execution.runs) == 1:
         return None
-    return {"definitions": list(execution.definitions), "runs": list(execution.runs)}
+    return {"definitions": list(execution.definitions[:MOST_NAMED])}
 
 
 def _summary(execution: Execution) -> str | None:

@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 LOCK := requirements/dev.txt
 
-.PHONY: setup brokers demo dev test test-long check bench format lock schemas clean
+.PHONY: setup brokers rivals demo dev test test-long check bench format lock schemas clean
 
 setup: .venv/.locked
 
@@ -52,7 +52,18 @@ check: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup
+# Others that do the same work, for the benchmark `coalescing` alone.
+rivals: setup .rivals/.locked
+
+.rivals/.locked: requirements/rivals.txt
+	@command -v redis-server >/dev/null \
+	  || { echo "redis-server is needed; on Debian and Ubuntu: apt-get install redis-server"; exit 1; }
+	@echo "Installing Celery, Procrastinate and DBOS into .rivals …"
+	@test -x .rivals/bin/python || $(PYTHON) -m venv .rivals
+	@$(UV) pip sync --quiet --require-hashes --python .rivals/bin/python $<
+	@touch $@
+
+bench: setup $(if $(filter-out coalescing,$(NAME)),,rivals)
 	@$(BIN)/python -m benchmarks $(NAME)
 
 format: setup
@@ -66,6 +77,8 @@ lock:
 	  $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    "$$@" pyproject.toml -o requirements/$$name.txt; \
 	done
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  requirements/rivals.in -o requirements/rivals.txt
 	@grep -A999 '^uv==' requirements/dev.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' > requirements/uv.txt
 
 # The published JSON Schemas, from the models; a test says when they are stale.
@@ -78,4 +91,4 @@ schemas: setup
 	@$(BIN)/activity-core schema event > docs/reference/event-envelope.schema.json
 
 clean:
-	@rm -rf .venv .brokers .senders .activity-core .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .brokers .rivals .senders .activity-core .mypy_cache .ruff_cache .pytest_cache .hypothesis

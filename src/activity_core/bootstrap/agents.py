@@ -180,5 +180,6 @@ async def _keep_house(system: System) -> None:
 
 
 AGENTS: Mapping[str, Agent] = {
-    agent.__name__: agent for agent in (router, intake, starter, worker, relay, reconciler, auditor)
+    agent.__name__: agent
+    for agent in (router, flow, intake, starter, worker, relay, reconciler, auditor)
 }

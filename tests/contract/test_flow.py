@@ -144,9 +144,16 @@ async def test_locks_in_any_order_do_not_block_each_other_for_ever(stores: Store
             state = FlowState(running=(*found.running, mark))
             await flow.write(Decided(rows={ORDER: FlowRow(state)}), AT)
 
-    orders = [[ID, "b", "c"], ["c", "b", ID], ["b", ID, "c", ID]] * 3
-    await asyncio.gather(*(add(order, str(n)) for n, order in enumerate(orders)))
-    assert sorted((await states(stores, ORDER))[ORDER].running) == [str(n) for n in range(9)]
+    async with stores.flow.open() as flow:
+        await flow.lock(["middle"])
+        assert await flow.states([ORDER]) == {}
+        # Each has its first lock, were they taken as they are named, when both wait for this one.
+        orders = [[ID, "middle", "b"], ["b", "middle", ID, "b"]]
+        adding = [asyncio.create_task(add(order, order[0])) for order in orders]
+        done, _ = await asyncio.wait(adding, timeout=0.2)
+        assert not done
+    await asyncio.gather(*adding)
+    assert sorted((await states(stores, ORDER))[ORDER].running) == ["b", ID]
 
 
 async def test_the_router_and_the_keeper_share_locks(stores: Stores):
@@ -345,18 +352,20 @@ async def test_of_two_groups_with_one_occurrence_the_first_gets_the_run(stores: 
 async def test_what_joined_or_repeated_a_run_names_it_if_it_is_there(stores: Stores):
     [run_id] = await stores.fire(event("first"))
     occurrence = ids.occurrence_of_event("/shop", "first")
-    members = await held(stores, "joined", "repeated", "early")
-    joined, repeated, early = (Group((each,)) for each in members)
+    members = await held(stores, "joined", "repeated", "early", "late")
+    joined, repeated, early, late = (Group((each,)) for each in members)
     settled = [
         Settled(joined, Outcome.MERGED, "late for its batch", occurrence),
         Settled(repeated, Outcome.DEDUPLICATED, "seen", occurrence),
         Settled(early, Outcome.DEDUPLICATED, "seen, and still held"),
+        Settled(late, Outcome.DEDUPLICATED, "seen, and skipped since", "c.nothing"),
     ]
     await write(stores, Decided(settled=[(ID, each) for each in settled]))
     told = await outcomes(stores)
     assert told["joined"] == ("merged", "late for its batch", run_id)
     assert told["repeated"] == ("deduplicated", "seen", run_id)
     assert told["early"] == ("deduplicated", "seen, and still held", None)
+    assert told["late"] == ("deduplicated", "seen, and skipped since", None)
 
 
 async def test_what_was_held_and_let_go_at_once_is_told_as_let_go(stores: Stores):
@@ -383,6 +392,18 @@ async def test_what_was_held_and_let_go_at_once_is_told_as_let_go(stores: Stores
         "new": "fired",
         "other": "held",
     }
+
+
+async def test_what_was_decided_before_the_router_came_stays(stores: Stores):
+    await stores.publish(definition())
+    await stores.accept(event("a"))
+    async with stores.inbox.take(9) as batch:
+        [only] = batch.events
+    await write(stores, Decided([fired(only)]))
+    before = await outcomes(stores)
+    assert await stores.route() == {"deduplicated": 1}
+    assert await outcomes(stores) == before
+    assert await stores.run_queue.depth() == 1
 
 
 async def test_displaced_runs_end_and_their_workflows_are_told(stores: Stores):

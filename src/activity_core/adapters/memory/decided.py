@@ -1,6 +1,6 @@
 """What was decided about events, in memory: shared by the inbox and the flow store."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -20,10 +20,22 @@ from activity_core.ports.flow import Decided
 
 
 def write_decided(
-    state: State, tables: Tables, decided: Decided, at: datetime
+    state: State,
+    tables: Tables,
+    decided: Decided,
+    at: datetime,
+    *,
+    arrived: Collection[str] = (),
 ) -> Sequence[Verdict]:
-    """See `OpenFlow.write`; answers what was decided now, once per event and definition."""
-    final = {key for key, row in tables.decisions.items() if row.outcome is not Outcome.HELD}
+    """See `OpenFlow.write`; answers what was decided now, once per event and definition.
+
+    Nobody looks whether there was something before about the input keys that just `arrived`.
+    """
+    final = {
+        key
+        for key, row in tables.decisions.items()
+        if row.outcome is not Outcome.HELD and row.input_key not in arrived
+    }
     said = [verdict.settled(*item) for item in decided.settled]
     for definition_id, group in decided.fired:
         if all((definition_id, member.input_key) in final for member in group.members):

@@ -12,7 +12,6 @@ from activity_core.adapters.memory.state import Draft, State, Tables
 from activity_core.core import ids
 from activity_core.core.decision import Outcome, PendingEvent, Routing
 from activity_core.core.errors import RejectedError
-from activity_core.core.flow.verdict import Verdict
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.flow import Decided
 from activity_core.ports.inbox import Acceptance, Arrival, RoutingBatch
@@ -35,28 +34,27 @@ class MemoryRoutingBatch:
     ) -> Mapping[str, int]:
         """See `RoutingBatch.record`."""
         tables = await self._draft.tables()
-        verdicts = write_decided(self._state, tables, decided, at)
+        arrived = {_input_key(routing): routing for routing in routings}
+        verdicts = write_decided(self._state, tables, decided, at, arrived=arrived)
+        for key, routing in arrived.items():
+            mine = [each.outcome.value for each in verdicts if each.member.input_key == key]
+            self._route(tables, routing, mine, at)
         total = Counter(each.outcome.value for each in verdicts)
-        for routing in routings:
-            self._route(tables, routing, verdicts, at)
-            total[Outcome.FILTERED.value] += routing.filtered
+        total[Outcome.FILTERED.value] = sum(routing.filtered for routing in routings)
         return +total
 
     def _route(
-        self, tables: Tables, routing: Routing, verdicts: Sequence[Verdict], at: datetime
+        self, tables: Tables, routing: Routing, outcomes: Sequence[str], at: datetime
     ) -> None:
-        envelope = routing.event.envelope
-        key = ids.occurrence_of_event(envelope.source, envelope.id)
-        counts = Counter(each.outcome.value for each in verdicts if each.member.input_key == key)
+        counts = Counter(outcomes)
         counts[Outcome.FILTERED.value] = routing.filtered
         if counts.total() != routing.listened:
             raise RejectedError(
                 f"{routing.listened} listened, but {counts.total()} have an outcome",
-                subject=f"event {envelope.id}",
+                subject=f"event {routing.event.envelope.id}",
             )
-        tables.routings[routing.event.key] = RoutingRow(
-            routing.revision, routing.listened, +counts, at
-        )
+        row = RoutingRow(routing.revision, routing.listened, +counts, at)
+        tables.routings[routing.event.key] = row
         tables.pending_events.pop(routing.event.position)
 
     async def bury(self, event: PendingEvent, code: str, message: str, at: datetime) -> None:
@@ -129,6 +127,11 @@ class MemoryInbox:
     async def depth(self) -> int:
         """See `Inbox.depth`."""
         return len(self._state.tables.pending_events)
+
+
+def _input_key(routing: Routing) -> str:
+    envelope = routing.event.envelope
+    return ids.occurrence_of_event(envelope.source, envelope.id)
 
 
 def _pending(position: int, row: EventRow) -> PendingEvent:

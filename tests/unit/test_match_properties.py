@@ -67,7 +67,7 @@ def conditions(draw: Any) -> str:
     op = draw(st.sampled_from(["==", "!=", "<", "<=", ">", ">="]))
     some = ", ".join(draw(st.lists(literals, max_size=4)))
     number = literal(draw(st.sampled_from(NUMBERS)))
-    return draw(
+    text: str = draw(
         st.sampled_from(
             [
                 f"{path} == {draw(literals)}",
@@ -84,6 +84,7 @@ def conditions(draw: Any) -> str:
                 f"has({path}) ? {path} == {draw(literals)} : {other} == {draw(literals)}",
                 f"has(event.data.{draw(st.sampled_from('abc'))})",
                 f"has({path}.a)",
+                f"has({path})",
                 f"!has({path}.a)",
                 path,
                 f"!{path}",
@@ -98,6 +99,7 @@ def conditions(draw: Any) -> str:
             ]
         )
     )
+    return text
 
 
 @st.composite

@@ -3,7 +3,6 @@
 What the router decided about a batch is written by `routing_batch`.
 """
 
-import json
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -135,8 +134,7 @@ class PostgresInbox:
             may = not alone or await self._is_first(conn)
             for row in await self._pending(conn, limit, only) if may else ():
                 try:
-                    # Our own canonical text: bounds were checked when it came.
-                    envelope = EventEnvelope.from_json(json.loads(row["body"]))
+                    envelope = EventEnvelope.from_bytes(row["body"])
                 except InvalidEventError as error:
                     await batch.bury_letter(row["position"], _unreadable(row, error))
                 else:

@@ -9,7 +9,7 @@ are strings with U+0000 or U+FFFD, because one becomes the other on the way to C
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from activity_core.core.matching.clause import (
@@ -67,8 +67,8 @@ def _merged(ranges: Sequence[Range]) -> Clause:
 
 def _clause(tree: Node) -> Clause | None:
     if isinstance(tree, Field) and tree.tested:
-        of = _path_at(tree.of, root=())
-        return None if of is None or not _is_plain(tree.name) else Present((*of, tree.name))
+        path = _path_at(replace(tree, tested=False))
+        return None if path is None else Present(path)
     if (values := _values(tree)) is not None:
         return OneOf(*values)
     if not isinstance(tree, Call) or len(tree.arguments) != 2:  # noqa: PLR2004 - two sides
@@ -131,22 +131,19 @@ def _path_and_key(left: Node, right: Node) -> tuple[Path | None, Key]:
     return (_path_at(right), _key(left)) if path is None else (path, _key(right))
 
 
-def _path_at(tree: Node, root: Path | None = None) -> Path | None:
-    """The path that an expression is; `root` stands for `event` itself, which is none."""
+def _path_at(tree: Node) -> Path | None:
+    """The path that an expression is. `time` is residual: it is only written out for CEL."""
     keys: list[str] = []
     while True:
         match tree:
-            case Field(of, name, tested=False):
-                tree = of
-            case Call("_[_]", (of, Literal(str(name)))):
+            case Field(of, name, tested=False) | Call("_[_]", (of, Literal(str(name)))):
+                keys.append(name)
                 tree = of
             case Name("event"):
-                return tuple(reversed(keys)) or root
+                is_plain = keys and keys[-1] != "time" and all(_is_plain(key) for key in keys)
+                return tuple(reversed(keys)) if is_plain else None
             case _:
                 return None
-        if not _is_plain(name):
-            return None
-        keys.append(name)
 
 
 def _key(tree: Node) -> Key:

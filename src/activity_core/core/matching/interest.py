@@ -13,10 +13,11 @@ from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.trigger import OnError, TriggerSet
 from activity_core.core.definition.trigger_pattern import EventPattern
 from activity_core.core.errors import ExpressionError
+from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.patterns import uncovered
 from activity_core.core.expression.condition import Bindings, compile_expression
 from activity_core.core.flow.group import Stage
-from activity_core.core.jsontext import JsonValue, canonical_json
+from activity_core.core.jsontext import canonical_json
 from activity_core.core.matching.clauses import Clauses, clauses_of
 from activity_core.core.matching.conjuncts import EVENT_VARIABLES
 
@@ -54,13 +55,14 @@ class Hit:
 
 
 class Heard:
-    """An event as CEL sees it; bound for CEL when the first expression needs it."""
+    """An event as clauses see it, and as CEL does once an expression needs that."""
 
-    __slots__ = ("_bindings", "event")
+    __slots__ = ("_bindings", "_envelope", "event")
 
-    def __init__(self, event: dict[str, JsonValue]) -> None:
-        self.event = event
+    def __init__(self, envelope: EventEnvelope) -> None:
+        self._envelope = envelope
         self._bindings: Bindings | None = None
+        self.event = envelope.for_clauses()
 
     @property
     def bindings(self) -> Bindings:
@@ -70,7 +72,7 @@ class Heard:
             ExpressionError: it nests too deeply.
         """
         if self._bindings is None:
-            self._bindings = Bindings({"event": self.event})
+            self._bindings = Bindings({"event": self._envelope.for_conditions()})
         return self._bindings
 
 

@@ -74,7 +74,7 @@ class MatchIndex:
         ]
         if not crowds:
             return Matches(0, ())
-        heard = Heard(event.for_conditions())
+        heard = Heard(event)
         found: list[Interest] = []
         for crowd in crowds:
             crowd.find(heard, found)

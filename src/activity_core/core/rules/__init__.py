@@ -1,1 +1,1 @@
-"""Rules: who listens to an event (`matching`), and what follows for a run (`decide`)."""
+"""Rules: what follows for a run (`decide`)."""

@@ -7,16 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 
 from activity_core.telemetry import configure_logs
-from benchmarks import coalescing, ingress, intake, latency, runs, schedules, webhook
+from benchmarks import batches, coalescing, ingress, intake, latency, matching, runs, schedules, webhook
 from benchmarks.figure import Figure, publish
 
 BENCHMARKS: Mapping[str, Callable[[], Awaitable[Sequence[Figure]]]] = {
     "runs": runs.measure,
     "coalescing": coalescing.measure,
+    "batches": batches.measure,
     "ingress": ingress.measure,
     "latency": latency.measure,
     "intake": intake.measure,
     "webhook": webhook.measure,
+    "matching": matching.measure,
     "schedules": schedules.measure,
 }
 

@@ -80,7 +80,7 @@ class RunQueue(Protocol):
         """Commit executions of up to `limit` pending runs, leased until at + lease.
 
         Only runs whose start is not put off beyond `at`; the most urgent first, and of one priority
-        the oldest first. Strictly so: what is less urgent waits while more urgent runs fill `limit`.
+        the oldest first. Strictly: while more urgent runs fill `limit`, the others wait.
 
         Runs that were closed meanwhile are left out. What `composer` raises changes nothing.
         """

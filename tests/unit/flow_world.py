@@ -120,8 +120,9 @@ class World:
             if item.outcome is not Outcome.HELD:
                 self._over.append(item.group.occurrence_key)
         for occurrence in taken.displaced:
-            del self.open[occurrence]
-            self._over.append(occurrence)
+            # One that is over already, but its stage has not heard of it yet, is over once.
+            if self.open.pop(occurrence, None) is not None:
+                self._over.append(occurrence)
         return taken
 
     def _fire(self, group: Group) -> None:

@@ -196,7 +196,7 @@ def test_issues_in_json_have_places_too() -> None:
         ("manual:", "composite: {all_of: [{type: a}, 7], within: 1s}", "3:35: trigger.composite.all_of[1]: expected keys with values, found `7`"),
         ("manual:", "composite: {all_of: [{type: a}, {typ: b}], within: 1s}", "3:36: trigger.composite.all_of[1].typ: unknown key `typ`; did you mean `type`?"),
         ("manual:", "composite: {all_of: [{type: a}, {}], within: 1s}", "3:35: trigger.composite.all_of[1]: give either `type` or a non-empty list `types`"),
-        ("manual:", "composite: {sequence: [{type: a, name: part2}, {type: b}], within: 1s}", "3:14: trigger.composite: two parts are called `part2`"),
+        ("manual:", "composite: {sequence: [{type: a, name: b}, {type: b}], within: 1s}", "3:14: trigger.composite: two parts are called `b`"),
         ("manual:", "composite: {any_of: [{type: a}, {type: b}], at_least: 2, within: 1s}", "3:57: trigger.composite.at_least: `at_least` belongs to `any_of`, and is less than the number of its parts"),
         ("manual:", "composite: {absent: {type: a, aftr: {type: b}}, within: 1s}", "3:33: trigger.composite.absent.aftr: unknown key `aftr`; did you mean `after`?"),
         ("manual:", "composite: {absent: {type: a, after: {type: b}}, within: 32d}", "3:60: trigger.composite.within: must be from 1ms to 31d"),

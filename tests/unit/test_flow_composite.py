@@ -110,7 +110,7 @@ def test_an_event_of_the_future_is_held_two_windows_at_most():
 def test_times_at_the_ends_of_the_calendar(year: int):
     edge = (second(0).replace(year=year) - second(0)).total_seconds()
     for trigger in (BOTH, IN_ORDER, config(any_of=["a", "b"]), count(2)):
-        key = Key(trigger).feed([(0, event("1", "a part1", edge)), (1, event("2", "b", 0))])
+        key = Key(trigger).feed([(0, event("1", "a t", edge)), (1, event("2", "b", 0))])
         key.wake()
         assert "held" not in key.outcomes().values()
 
@@ -191,14 +191,14 @@ def test_a_sequence_takes_the_start_that_leads_to_an_end_in_time():
 
 def test_a_count_slides_and_uses_each_event_once():
     times = [0, 6, 11, 12, 13, 14, 15]
-    key = Key(count(3)).feed([(at, event(str(n), "part1", at)) for n, at in enumerate(times)])
+    key = Key(count(3)).feed([(at, event(str(n), "t", at)) for n, at in enumerate(times)])
     assert key.fired() == ["1 2 3", "4 5 6"]
     assert key.outcomes()["0"] == "dropped"
     assert key.reason("0") == "waited 10.0 s in vain for 3 events in one window"
 
 
 def test_a_count_does_not_depend_on_the_order_of_arrival():
-    key = Key(count(3)).feed([(12, event(str(at), "part1", at)) for at in (12, 3, 7)])
+    key = Key(count(3)).feed([(12, event(str(at), "t", at)) for at in (12, 3, 7)])
     assert key.fired() == ["3 7 12"]
 
 
@@ -206,14 +206,14 @@ def test_a_count_does_not_depend_on_the_order_of_arrival():
 
 
 def test_an_event_that_comes_again_itself_is_no_second_one():
-    key = Key(count(2)).feed([(0, event("1", "part1", 0))])
-    again = key.at(1, event("1", "part1", 0))
+    key = Key(count(2)).feed([(0, event("1", "t", 0))])
+    again = key.at(1, event("1", "t", 0))
     assert (again.released, again.settled) == ([], [])
 
 
 def test_another_input_about_an_event_that_waits_is_a_repetition():
-    key = Key(count(2)).feed([(0, event("1", "part1", 0))])
-    replayed = event("1", "part1", 0)
+    key = Key(count(2)).feed([(0, event("1", "t", 0))])
+    replayed = event("1", "t", 0)
     key.at(1, replace(replayed, input_key="r.x.1"))
     assert key.last["r.x.1"] == ("deduplicated", "the same event waits here already, as e.1")
     assert key.runs == []
@@ -236,7 +236,7 @@ def test_no_key_holds_more_than_its_bound():
 
 def test_the_largest_count_fits_the_bound():
     key = Key(count(MOST_MEMBERS))
-    key.at(0, *(event(str(n), "part1", 0) for n in range(MOST_MEMBERS)))
+    key.at(0, *(event(str(n), "t", 0) for n in range(MOST_MEMBERS)))
     assert len(key.runs[0].members) == MOST_MEMBERS
 
 
@@ -249,9 +249,9 @@ def test_parts_that_a_later_version_does_not_have_are_dropped():
 
 
 def test_a_count_that_a_later_version_lowers_fires_for_what_is_there():
-    key = Key(count(5)).feed([(0, event(str(n), "part1", 0)) for n in range(4)])
+    key = Key(count(5)).feed([(0, event(str(n), "t", 0)) for n in range(4)])
     key.config = count(2)
-    key.at(1, event("4", "part1", 1))
+    key.at(1, event("4", "t", 1))
     assert len(key.runs) == 2
     assert key.runs[0].members == tuple(key.came.values())[:2]
     assert key.outcomes()["4"] == "held"

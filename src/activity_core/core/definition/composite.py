@@ -85,13 +85,18 @@ class CompositeTriggerConfig(OneOf):
 
     @property
     def parts(self) -> tuple[tuple[str, Part], ...]:
-        """All that it waits for by name, in their order.
+        """All that it waits for by name, in their order; of an absence `after` and `of`.
 
-        Those without a name are called `part1` etc.; those of an absence `after` and `of`.
+        One without a name is called by its types, or by its place if another has the same ones.
         """
+        listed: tuple[Part | None, ...]
         if self.absent_ is not None:
-            named = {"after": self.absent_.after, "of": self.absent_}
+            listed = (self.absent_.after, self.absent_)
         else:
             listed = self.all_of_ or self.any_of_ or self.sequence_ or (self.count_,)
-            named = {f"part{place}": part for place, part in enumerate(listed, 1)}
-        return tuple((part.name or name, part) for name, part in named.items() if part)
+        parts = [part for part in listed if part]
+        types = ["|".join(part.all_types) for part in parts]
+        return tuple(
+            (part.name or (name if types.count(name) == 1 else f"part{place}"), part)
+            for place, (name, part) in enumerate(zip(types, parts, strict=True), 1)
+        )

@@ -73,7 +73,7 @@ def _in_time(held: Held, asked: Member, answered_at: datetime) -> bool:
 
 
 def _answered(of: str, at: datetime, input_key: str) -> str:
-    return f"{of} came in time: {input_key} of {rfc3339(at)}"
+    return f"{of} came in time, {rfc3339(at)}: {input_key}"
 
 
 def _use(held: Held, came: Member, answered: int, after: str) -> str:

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.flow.group import FlowState, Group, Member, Settled, Step
 from activity_core.core.flow.state_text import state_of, state_text
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
+leisurely = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For machines that are busy with other things."""
 StageStep = Callable[[FlowState, Sequence[Group], Collection[str], datetime], Step]
 
 

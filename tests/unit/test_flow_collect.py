@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.flow_bench import Bench, at, final, inputs, member, one, seconds
+from tests.unit.flow_bench import Bench, at, final, inputs, leisurely, member, one, seconds
 
 from activity_core.core.decision import Outcome
 from activity_core.core.definition.flow_control import (
@@ -89,6 +89,7 @@ def expected_batches(
     return [(due, [each.member.input_key for each in group]) for due, group in found]
 
 
+@leisurely
 @given(arrivals(SIZES), st.integers(2, 9), st.sampled_from([1, 2, 5]), st.booleans())
 def test_batches_are_those_of_the_oracle(feed, most, wait, punctual):
     bench = batch_bench(max_size=most, max_wait=seconds(wait))
@@ -126,6 +127,7 @@ def expected_bursts(
     ]
 
 
+@leisurely
 @given(
     arrivals(),
     st.sampled_from([0.5, 1, 2]),
@@ -214,6 +216,8 @@ def test_an_event_that_is_replayed_while_it_waits_is_there_once():
     waits = member(1)
     bench.feed([Group((waits,))])
     replayed = replace(waits, input_key="r.1.e.1")
+    at_once = batch_bench(max_wait=seconds(60)).feed([Group((waits,)), Group((replayed,))])
+    assert inputs(at_once.state.waiting) == [waits.input_key]
     [item] = final(bench.feed([Group((replayed,))]).settled)
     assert item.outcome is Outcome.DEDUPLICATED
     assert waits.input_key in item.reason

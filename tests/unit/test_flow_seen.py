@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.flow_bench import Bench, at, inputs, one, seconds
+from tests.unit.flow_bench import Bench, at, inputs, leisurely, one, seconds
 
 from activity_core.core.decision import Outcome
 from activity_core.core.flow.group import FlowState
@@ -17,6 +17,7 @@ def bench_of(window: timedelta = WINDOW) -> Bench:
     return Bench(lambda state, arrived, _, now: seen(window, state, arrived, now))
 
 
+@leisurely
 @given(
     st.lists(
         st.tuples(st.sampled_from([0, 1, 4, 5, 10, 11]), st.lists(st.sampled_from("abc"))),

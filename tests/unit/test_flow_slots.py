@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.flow_bench import Bench, final, inputs, one
+from tests.unit.flow_bench import Bench, final, inputs, leisurely, one
 
 from activity_core.core.decision import Outcome
 from activity_core.core.definition.flow_control import MOST_WAITING, WhenFull
@@ -32,6 +33,7 @@ def chosen(running: tuple[str, ...], places: list[int]) -> set[str]:
     return {running[place % len(running)] for place in places} if running else set()
 
 
+@leisurely
 @given(ROUNDS, st.lists(st.integers(1, 4), min_size=25, max_size=25), st.booleans())
 def test_a_queue_is_that_of_the_oracle(rounds, limits, ordered):
     """Limits that change from step to step included."""
@@ -66,6 +68,7 @@ def test_a_queue_is_that_of_the_oracle(rounds, limits, ordered):
     assert len(bench.released) == number
 
 
+@leisurely
 @given(ROUNDS, st.integers(1, 4))
 def test_dropped_are_those_for_which_there_is_no_slot(rounds, limit):
     bench = bench_of(limit, WhenFull.DROP)
@@ -81,6 +84,7 @@ def test_dropped_are_those_for_which_there_is_no_slot(rounds, limit):
         assert {item.outcome for item in taken.settled} <= {Outcome.DROPPED}
 
 
+@leisurely
 @given(ROUNDS, st.lists(st.integers(1, 4), min_size=25, max_size=25))
 def test_the_newest_take_the_places_of_the_oldest(rounds, limits):
     bench = bench_of(1)
@@ -104,6 +108,7 @@ def test_what_waits_goes_before_what_would_be_dropped():
     bench = bench_of(1)
     bench.feed([one(1), one(2)])
     bench.step = bench_of(1, WhenFull.DROP).step
+    assert bench.feed([one(4)]).state.waiting == (one(2),)
     taken = bench.feed([one(3)], ended=bench.state.running)
     assert taken.released == [one(2)]
     assert [item.outcome for item in taken.settled] == [Outcome.DROPPED]
@@ -127,6 +132,16 @@ def test_events_of_one_occurrence_take_one_slot():
     bench.feed([one(5), one(6, same_as="y"), one(7, same_as="y")])
     bench.feed(ended=bench.state.running)
     assert bench.groups()[4:] == [inputs([one(n)]) for n in (5, 6, 7)]
+
+
+@pytest.mark.parametrize("when_full", WhenFull)
+def test_what_an_open_run_is_for_needs_no_slot(when_full):
+    bench = bench_of(1, when_full)
+    [first] = bench.feed([one(1, same_as="x")]).released
+    taken = bench.feed([one(2, same_as="x")])
+    assert taken.released == [one(2, same_as="x")]
+    assert taken.state.running == (first.occurrence_key,)
+    assert not taken.displaced
 
 
 def test_an_end_that_nobody_started_frees_nothing():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.flow_bench import at, one
+from tests.unit.flow_bench import at, leisurely, one
 
 from activity_core.core.flow.group import FlowState, Group, Mark, Member
 from activity_core.core.flow.state_text import state_of, state_text
@@ -43,6 +43,7 @@ STATES = st.builds(
 )
 
 
+@leisurely
 @given(STATES)
 def test_a_state_comes_back_as_it_was(state):
     text = state_text(state)

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.flow_bench import at, inputs, member, one, seconds
+from tests.unit.flow_bench import at, inputs, leisurely, member, one, seconds
 from tests.unit.flow_world import World
 
 from activity_core.core.decision import Outcome
@@ -81,7 +81,7 @@ def check_all_decided(world: World, came: list[Group]) -> None:
     assert Counter(fired) == leaders
 
 
-@settings(deadline=None)
+@leisurely
 @given(triggers(), st.lists(ACTS, max_size=25))
 def test_each_event_has_one_final_decision_whatever_the_trigger(trigger, acts):
     world = World(trigger)
@@ -106,7 +106,7 @@ def test_each_event_has_one_final_decision_whatever_the_trigger(trigger, acts):
     check_all_decided(world, came)
 
 
-@settings(deadline=None)
+@leisurely
 @given(st.data(), st.sampled_from(["batch", "debounce", "none"]), st.integers(1, 3))
 def test_per_key_the_order_holds_through_all_stages(data, collector, limit):
     """One run at a time per key, in order of arrival; at most `limit` altogether."""

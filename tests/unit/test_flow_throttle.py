@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.flow_bench import Bench, at, final, inputs, one, seconds
+from tests.unit.flow_bench import Bench, at, final, inputs, leisurely, one, seconds
 
 from activity_core.core.decision import Outcome
 from activity_core.core.definition.flow_control import MOST_WAITING, Excess, ThrottleConfig
@@ -36,6 +36,7 @@ def check_windows(starts: list[datetime], limit: int, per: timedelta) -> None:
         assert sum(start <= other < start + per for other in starts) <= limit
 
 
+@leisurely
 @given(FEEDS, st.integers(1, 4), st.sampled_from([0.5, 1, 2]), st.booleans())
 def test_delayed_starts_are_in_order_and_as_early_as_may_be(feed, limit, per, punctual):
     bench = bench_of(limit, per)
@@ -53,6 +54,7 @@ def test_delayed_starts_are_in_order_and_as_early_as_may_be(feed, limit, per, pu
         assert starts == expected
 
 
+@leisurely
 @given(FEEDS, st.integers(1, 4), st.sampled_from([0.5, 1, 2]), st.booleans())
 def test_dropped_are_those_for_which_there_is_no_room(feed, limit, per, punctual):
     bench = bench_of(limit, per, Excess.DROP)
@@ -69,6 +71,7 @@ def test_dropped_are_those_for_which_there_is_no_room(feed, limit, per, punctual
     assert all(item.outcome is Outcome.THROTTLED for _, item in bench.settled)
 
 
+@leisurely
 @given(
     st.lists(st.tuples(GAPS, st.integers(0, 5), st.integers(1, 5)), max_size=15),
     st.lists(st.sampled_from([0.5, 1, 2]), min_size=15, max_size=15),
@@ -139,6 +142,7 @@ def test_events_of_one_occurrence_take_one_start():
     bench.feed([one(2, same_as="x"), one(3), one(4, same_as="x")])
     bench.wait_until(at(60))
     assert bench.groups()[1:] == [inputs([one(2)]), inputs([one(4)])]
+    assert bench.state.times == (at(60),)
 
 
 def test_clocks_that_differ_do_not_disturb_the_order_of_starts():

@@ -7,7 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 
 from activity_core.telemetry import configure_logs
-from benchmarks import batches, coalescing, ingress, intake, latency, matching, runs, schedules, webhook
+from benchmarks import (
+    batches,
+    coalescing,
+    ingress,
+    intake,
+    latency,
+    ledger,
+    matching,
+    runs,
+    schedules,
+    webhook,
+)
 from benchmarks.figure import Figure, publish
 
 BENCHMARKS: Mapping[str, Callable[[], Awaitable[Sequence[Figure]]]] = {
@@ -20,6 +31,7 @@ BENCHMARKS: Mapping[str, Callable[[], Awaitable[Sequence[Figure]]]] = {
     "webhook": webhook.measure,
     "matching": matching.measure,
     "schedules": schedules.measure,
+    "ledger": ledger.measure,
 }
 
 

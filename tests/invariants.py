@@ -104,6 +104,10 @@ VIOLATIONS = {
         where d.outcome = 'held' and d.event_key is null and not exists (
             select from runs r where r.tenant = d.tenant and r.definition_id = d.definition_id
                 and r.trigger = 'schedule' and r.status in ('pending', 'running'))""",
+    "decision names a run that is not there": """
+        select d.input_key || ' ' || d.definition_id as subject
+        from decisions d left join runs r using (tenant, run_id)
+        where d.run_id is not null and r.run_id is null""",
     "decision has no run of its own": """
         select d.input_key || ' ' || d.definition_id as subject
         from decisions d left join runs r using (tenant, run_id)

@@ -100,6 +100,9 @@ DAMAGE = {
         from decisions where event_key = {AN_EVENT} and definition_id = 'quick'""",
     "held slot waits for no open run": f"""
         {INTERVAL} update decisions set outcome = 'held' where {A_SLOT}""",
+    "decision names a run that is not there": f"""
+        update decisions set outcome = 'deduplicated', run_id = 'run-none'
+        where event_key = {AN_EVENT} and definition_id = 'quick'""",
     "decision has no run of its own": f"""
         update decisions set occurrence_key = 'e.other'
         where event_key = {AN_EVENT} and definition_id = 'quick'""",

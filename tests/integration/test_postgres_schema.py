@@ -278,7 +278,6 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("flow_slots_state_exists", {"stage": "concurrency"}),
     ("flow_slots_stage_lets_through", {"stage": "collect"}),
     ("run_context_run_exists", {"run_id": "nobody"}),
-    ("decisions_run_exists", {"input_key": "e.2", "run_id": "nobody"}),
     ("decisions_outcome_is_known", {"input_key": "e.2", "outcome": "filtered"}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None}),
     ("decisions_name_their_run", {"input_key": "e.2", "run_id": None, "outcome": "merged"}),

@@ -5,8 +5,11 @@ select occurrence, coalesce(r.run_id, d.run_id) as run_id
 from unnest(%(slots)s::timestamptz[], %(occurrences)s::text[]) as w (slot, occurrence)
 left join runs r on r.tenant = %(tenant)s and r.definition_id = %(definition)s
     and r.occurrence_key = w.occurrence
-left join decisions d on d.tenant = %(tenant)s and d.input_key = w.occurrence
-    and d.definition_id = %(definition)s and d.input_at = w.slot
+left join lateral (
+    select run_id from decisions
+    where tenant = %(tenant)s and input_key = w.occurrence and definition_id = %(definition)s
+        and input_at = w.slot offset 0
+) d on true
 where coalesce(r.run_id, d.run_id) is not null
 """
 REQUEST = """
@@ -25,8 +28,11 @@ from unnest(%(slots)s::timestamptz[], %(occurrences)s::text[])
     with ordinality as w (slot, occurrence, position)
 left join runs r on r.tenant = %(tenant)s and r.definition_id = %(definition)s
     and r.occurrence_key = w.occurrence
-left join decisions d on d.tenant = %(tenant)s and d.input_key = w.occurrence
-    and d.definition_id = %(definition)s and d.input_at = w.slot
+left join lateral (
+    select run_id from decisions
+    where tenant = %(tenant)s and input_key = w.occurrence and definition_id = %(definition)s
+        and input_at = w.slot offset 0
+) d on true
 """
 RUNNING = """
 select distinct definition_id from backfills where tenant = %(tenant)s and status = 'running'
@@ -68,8 +74,12 @@ with wanted as (
 ),
 named as (
     select w.place, d.run_id
-    from wanted w join decisions d on d.tenant = %(tenant)s and d.input_key = w.occurrence_key
-        and d.definition_id = w.definition_id and d.input_at = w.slot
+    from wanted w
+    cross join lateral (
+        select run_id from decisions
+        where tenant = %(tenant)s and input_key = w.occurrence_key
+            and definition_id = w.definition_id and input_at = w.slot offset 0
+    ) d
     where d.run_id is not null
 ),
 made as (

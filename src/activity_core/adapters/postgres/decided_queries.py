@@ -8,8 +8,11 @@ FINAL = """
 select d.definition_id, d.input_key
 from unnest(%(definitions)b::text[], %(inputs)b::text[], %(times)s::timestamptz[])
     as n (definition_id, input_key, received_at)
-join decisions d on d.tenant = %(tenant)s and d.input_key = n.input_key
-    and d.definition_id = n.definition_id and d.input_at = n.received_at
+cross join lateral (
+    select definition_id, input_key, outcome from decisions
+    where tenant = %(tenant)s and input_key = n.input_key and definition_id = n.definition_id
+        and input_at = n.received_at offset 0
+) d
 where d.outcome <> 'held'
 """
 # In order of run ids, so that two routers with the same occurrences cannot deadlock.

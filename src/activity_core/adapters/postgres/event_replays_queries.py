@@ -61,8 +61,10 @@ left join lateral (
     select received_at, event_key from routed order by received_at desc, event_key desc limit 1
 ) l on true
 left join heard h on true
-left join events e on e.tenant = %(tenant)s and e.received_at = h.received_at
-    and e.event_key = h.event_key
+left join lateral (
+    select body from events
+    where tenant = %(tenant)s and received_at = h.received_at and event_key = h.event_key offset 0
+) e on true
 order by h.received_at, h.event_key
 """
 ONE_EVENT = """

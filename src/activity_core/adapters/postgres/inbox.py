@@ -55,6 +55,8 @@ select event_key, digest from event_keys
 where tenant = %(tenant)s and event_key = any(%(keys)b::bytea[])
 """
 
+# Lateral with `offset 0`, here and elsewhere: each row is looked up by its key, in its partition,
+# whatever a planner thinks of tables that it saw empty.
 _TAKE = """
 select p.position, p.event_key, p.received_at, e.type, e.body
 from (
@@ -62,8 +64,10 @@ from (
     where tenant = %(tenant)s and true
     order by position limit %(limit)s for update skip locked
 ) p
-join events e on e.tenant = %(tenant)s and e.received_at = p.received_at
-    and e.event_key = p.event_key
+cross join lateral (
+    select type, body from events
+    where tenant = %(tenant)s and received_at = p.received_at and event_key = p.event_key offset 0
+) e
 order by p.position
 """
 _TAKE_ONLY = _TAKE.replace("and true", "and position = any(%(only)s::bigint[])")

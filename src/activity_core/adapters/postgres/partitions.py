@@ -28,8 +28,6 @@ _EXISTING = """
 select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent = any(array['events', 'decisions', 'routings']::regclass[])
 """
-# The foreign key of the new partition wants `runs`, which everybody else locks before decisions.
-_BEFORE_MAKING = "lock table runs in share row exclusive mode"
 _MAKE = "create table {name} partition of {parent} for values from ({first}) to ({next})"
 # With `events` first nobody can be on the way from there to the others.
 _BEFORE_DROPPING = "lock table only events, only decisions, only routings in access exclusive mode"
@@ -76,8 +74,6 @@ async def _make(pool: Pool, name: str, parent: str, day: date) -> None:
             async with pool.connection() as conn, conn.transaction():
                 await conn.execute(_ONE_AT_A_TIME)
                 await conn.execute(_BRIEFLY)
-                if parent == "decisions":
-                    await conn.execute(_BEFORE_MAKING)
                 await conn.execute(statement)
 
 

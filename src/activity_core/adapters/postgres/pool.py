@@ -29,6 +29,9 @@ SESSION = {
     # is empty until tomorrow. Every hot statement has its index: plan once, and use it.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    # A lookup in a hundred partitions looks expensive, and is not: no help is needed for it.
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
 }
 """Bounds for everything that may hang (nobody holds a lock for ever), and plans that stay."""
 

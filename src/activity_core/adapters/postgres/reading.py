@@ -73,7 +73,8 @@ _DECISIONS = Listing(
     queries.DECISIONS,
     ("d.decided_at", "d.input_key", "d.definition_id"),
     {
-        "definition_id": "d.definition_id = %(definition_id)s",
+        "definition_id": "hashtextextended(d.definition_id, 0)"
+        " = hashtextextended(%(definition_id)s, 0) and d.definition_id = %(definition_id)s",
         "outcome": "d.outcome = %(outcome)s",
         "occurrence_key": "d.occurrence_key = %(occurrence_key)s",
     },

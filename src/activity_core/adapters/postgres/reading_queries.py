@@ -1,4 +1,8 @@
-"""The SQL of reading. Columns that order a list are selected under their own names."""
+"""The SQL of reading. Columns that order a list are selected under their own names.
+
+What lies in partitions is looked up row by row, by its day: planners cannot know that one partition
+is enough, and would read all of them to join.
+"""
 
 EVENTS = """
 select e.source, e.event_id, e.type, e.subject, e.occurred_at, e.received_at, e.event_key, e.via,
@@ -11,7 +15,12 @@ select e.source, e.event_id, e.type, e.subject, e.occurred_at, e.received_at, e.
             where p.tenant = e.tenant and p.event_key = e.event_key) then 'pending'
         else 'buried'
     end as state
-from events e left join routings r using (tenant, event_key, received_at)
+from events e
+left join lateral (
+    select o.revision, o.listened, o.counts, o.routed_at from routings o
+    where o.tenant = e.tenant and o.event_key = e.event_key and o.received_at = e.received_at
+    limit 1
+) r on true
 where e.tenant = %(tenant)s
 """
 # Of a (source, id) that came again after the horizon, the newest.
@@ -21,20 +30,24 @@ select distinct on (source) * from ({EVENTS}
     and (%(source)s::text is null or e.source = %(source)s)
 ) e order by source, received_at desc
 """  # noqa: S608 - constant parts
-DECISIONS = """
+_DECISIONS = """
 select d.definition_id, d.version, d.outcome, d.reason, d.occurrence_key, d.run_id, d.decided_at,
-    d.input_key, d.trace, e.source, e.event_id
-from decisions d
-left join events e on e.tenant = d.tenant and e.received_at = d.input_at
-    and e.event_key = d.event_key
+    d.input_key, d.trace, (
+        select array[e.source, e.event_id] from events e
+        where e.tenant = d.tenant and e.received_at = d.input_at and e.event_key = d.event_key
+    ) as event
+from {} d
 where d.tenant = %(tenant)s
 """
+DECISIONS = _DECISIONS.format("decisions")
 DECISIONS_OF_EVENT = f"""{DECISIONS}
     and d.input_at = %(received_at)s and (
         d.input_key = %(input_key)s or d.event_key = %(event_key)s and d.input_key like 'r.%%')
 order by d.definition_id, d.decided_at
 """
-DECISIONS_OF_RUN = f"{DECISIONS} and d.run_id = %(run)s order by d.decided_at, d.input_key"
+# Found first: else every partition would get a plan for looking up events of its own.
+_OF_RUN = "(select * from decisions where run_id = %(run)s offset 0)"
+DECISIONS_OF_RUN = f"{_DECISIONS.format(_OF_RUN)} order by d.decided_at, d.input_key"
 RUNS = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.status, r.attempt,
     r.scheduled_for, r.fired_at, r.started_at, r.finished_at, r.failure_code, r.failure_message,
@@ -49,8 +62,11 @@ select r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.stat
                 then json_build_object('source', e.source, 'id', e.event_id) end
             order by n.place), '[]')
         from run_events n
-        left join events e on e.tenant = n.tenant and e.received_at = n.received_at
-            and e.event_key = n.event_key
+        left join lateral (
+            select source, event_id, event_key from events
+            where tenant = n.tenant and received_at = n.received_at and event_key = n.event_key
+            offset 0
+        ) e on true
         where n.tenant = r.tenant and n.run_id = r.run_id
     ) as events,
     array(

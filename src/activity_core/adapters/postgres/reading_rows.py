@@ -48,6 +48,7 @@ def event_detail(row: DictRow, decisions: Sequence[DictRow]) -> Json:
 
 def decision_item(row: DictRow) -> Json:
     """An item of the list of decisions."""
+    source, event_id = row["event"] or (None, None)
     return {
         "definition_id": row["definition_id"],
         "version": row["version"],
@@ -56,8 +57,8 @@ def decision_item(row: DictRow) -> Json:
         "trace": row["trace"],
         "occurrence_key": row["occurrence_key"],
         "run_id": row["run_id"],
-        "source": row["source"],
-        "event_id": row["event_id"],
+        "source": source,
+        "event_id": event_id,
         **about_input(row["input_key"], row["occurrence_key"], row["decided_at"]),
         "decided_at": _time(row["decided_at"]),
     }

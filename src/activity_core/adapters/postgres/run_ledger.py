@@ -43,8 +43,10 @@ join runs r using (tenant, run_id, attempt)
 cross join lateral (
     select array_agg(e.body order by n.place) as bodies, array_agg(n.lead order by n.place) as leads
     from run_events n
-    join events e on e.tenant = n.tenant and e.received_at = n.received_at
-        and e.event_key = n.event_key
+    cross join lateral (
+        select body from events
+        where tenant = n.tenant and received_at = n.received_at and event_key = n.event_key offset 0
+    ) e
     where n.tenant = r.tenant and n.run_id = r.run_id and n.given
 ) given
 where a.tenant = %(tenant)s and a.execution_id = %(execution)s

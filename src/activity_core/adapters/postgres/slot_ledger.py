@@ -138,17 +138,12 @@ class PostgresSlotLedger:
         values = {
             "tenant": self._tenant,
             "definition": definition_id,
-            "after": ids.occurrence_of_slot(after),
-            "until": ids.occurrence_of_slot(until),
-            "since": after,
-            "to": until,
+            "after": after,
+            "until": until,
         }
         async with connection(self._pool) as conn:
             rows = await conn.execute(queries.DECIDED, values)
-            return {
-                ids.slot_of_occurrence(row["input_key"]): Outcome(row["outcome"])
-                async for row in rows
-            }
+            return {row["slot"]: Outcome(row["outcome"]) async for row in rows}
 
     async def unaudited(self, limit: int, *, before: datetime) -> Sequence[AuditRange]:
         """See `SlotLedger.unaudited`."""

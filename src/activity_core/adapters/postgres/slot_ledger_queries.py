@@ -80,12 +80,12 @@ select exists (
     select from slot_cursors where tenant = %(tenant)s and wake_at <= %(at)s
 ) or exists ({_GOES_ON}) as overdue
 """  # noqa: S608 - constant parts
-# Keys of slots are instants in UTC of one width, so they compare like instants.
+# The keys of slots are instants; those of backfills and requests begin with a letter and a dot.
 DECIDED = """
-select input_key, outcome from decisions
-where tenant = %(tenant)s and definition_id = %(definition)s and event_key is null
-    and input_key > %(after)s and input_key <= %(until)s
-    and input_at > %(since)s and input_at <= %(to)s
+select input_at as slot, outcome from decisions
+where hashtextextended(definition_id, 0) = hashtextextended(%(definition)s, 0)
+    and input_at > %(after)s and input_at <= %(until)s and event_key is null
+    and tenant = %(tenant)s and definition_id = %(definition)s and substr(input_key, 2, 1) <> '.'
 """
 UNAUDITED = """
 select definition_id, audited_until as after, least(covered_until, %(before)s) as until

@@ -82,7 +82,7 @@ async def test_a_dry_run_says_how_many(system: MemorySystem) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"since": "yesterday"}, "since: write an instant"),
+        ({"since": "yesterday"}, "neither an instant nor a duration"),
         ({"since": "1969-01-01T00:00:00Z"}, "since: must not be before 1970"),
         ({"until": "2026-01-01T11:00:00Z"}, "since: must not be later"),
         ({"until": "2026-01-01T12:00:01Z"}, "until: must not be in the future"),

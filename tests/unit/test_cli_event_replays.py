@@ -95,4 +95,4 @@ def test_what_is_missing_or_bad_is_named(applied: Shell) -> None:
     assert applied.run("events", "replay", "--definition", "late", ok=False).exit_code == 2
     refused = applied.run(*ASKED[:-1], "x", ok=False)
     assert refused.exit_code == 1
-    assert "since: write an instant" in refused.stderr
+    assert "neither an instant nor a duration" in refused.stderr

@@ -402,7 +402,7 @@ async def test_open_tasks_of_a_displaced_run_are_announced_as_cancelled(stage: S
     assert len(stage.said(run_id)) == 6
     told = await stage.tasks.get(tasks["u"].task.task_id)
     assert told.result is not None
-    assert told.result.comment.startswith("its run ended: a later slot took its place")
+    assert told.result.comment.startswith("its run ended: a later one took its place")
     [cancelled] = [
         json.loads(row.body)["data"]
         for row in stage.state.tables.outbox.values()

@@ -46,6 +46,8 @@ async def list_decisions(
     }
     now = parts.clock.now()
     wanted = replace(
-        query(filters, limit, cursor), since=moment(since, now), until=moment(until, now)
+        query(filters, limit, cursor),
+        since=None if since is None else moment(since, now),
+        until=None if until is None else moment(until, now),
     )
     return listing(await parts.reading.decisions(wanted))

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from activity_core.api.body import Body, Words, documented, json_body
-from activity_core.api.instant import Instant
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
-from activity_core.api.route import Filter, Limit, StrictRoute, problems
+from activity_core.api.route import Filter, Limit, StrictRoute, moment, problems
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.event_replays import EventReplayItem, EventReplayPreview
 from activity_core.core.expression.condition import rfc3339
@@ -27,12 +26,13 @@ router = APIRouter(prefix="/v1/event-replays", tags=["event replays"], route_cla
 class Replaying(Body):
     """A definition, and when its events were received; both ends included, to now if left out.
 
-    The same `request_id` again finds the same replay. `rate`: events that match a second.
+    Both are instants like `2026-11-21T09:00:00Z`, or say how long ago, like `2h`. The same
+    `request_id` again finds the same replay. `rate`: events that match a second.
     """
 
     definition_id: Annotated[Words, Field(min_length=1, max_length=255)]
-    since: Instant
-    until: Instant | None = None
+    since: Annotated[str, Field(max_length=64)]
+    until: Annotated[str, Field(max_length=64)] | None = None
     rate: Annotated[float, Field(gt=0, le=MOST_RATE, strict=False)] | None = None
     dry_run: bool = False
     reason: Annotated[Words, Field(max_length=2_000)] = ""
@@ -63,7 +63,12 @@ async def request_event_replay(
 
     It is worked off by and by. One at a time per definition.
     """
-    range_ = EventReplayRange(wanted.definition_id, wanted.since, wanted.until)
+    now = parts.clock.now()
+    range_ = EventReplayRange(
+        wanted.definition_id,
+        moment(wanted.since, now),
+        None if wanted.until is None else moment(wanted.until, now),
+    )
     if wanted.dry_run:
         return JsonResponse(_preview(range_, await parts.event_replay_desk.plan(range_)))
     replay = await parts.event_replay_desk.request(

@@ -56,14 +56,12 @@ def query(filters: Mapping[str, str | None], limit: int, cursor: str | None) -> 
     return Query(given, limit, cursor)
 
 
-def moment(text: str | None, now: datetime) -> datetime | None:
+def moment(text: str, now: datetime) -> datetime:
     """The instant that a `Moment` means.
 
     Raises:
         BadInputError: it is neither an instant with its offset from UTC nor a duration.
     """
-    if text is None:
-        return None
     try:
         found = datetime.fromisoformat(text) if "-" in text else now - parse_duration(text)
         if found.tzinfo is not None:

@@ -69,4 +69,7 @@ def lag(seconds: float | None) -> str | None:
 def _about(item: Mapping[str, Any]) -> str:
     if item["slot"]:
         return f"slot {item['slot']}"
-    return f"event {item['event_id']}" if item["event_id"] else str(item["occurrence_key"])
+    if not item["event_id"]:
+        return str(item["occurrence_key"])
+    again = f", replay {item['replay_id']}" if item["replay_id"] else ""
+    return f"event {item['event_id']}{again}"

@@ -40,7 +40,7 @@ def replay(
     ctx: typer.Context,
     *,
     definition: Annotated[str, typer.Option(help="For this definition only.")],
-    since: Annotated[str, typer.Option(help="First instant: 2026-11-21T09:00:00Z.")],
+    since: Annotated[str, typer.Option(help="First instant, or so long ago, like 2h.")],
     until: Annotated[str | None, typer.Option(help="Last instant, included; else now.")] = None,
     rate: Annotated[float | None, typer.Option(help="Events that match a second.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,

@@ -1,4 +1,4 @@
-"""Displaced runs: a later slot took their place, so what was open of them ends.
+"""Displaced runs: a later occurrence took their place, so what was open of them ends.
 
 In: what `services.slot_settler` finds open of a run, under lock. Out: what is announced about it,
 and the result that its tasks get. Pure.
@@ -13,7 +13,7 @@ from activity_core.core.run.announcing import run_lost, task_ended
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.run.task import TaskInstance, TaskResult, TaskStatus
 
-_WHY = "a later slot took its place, as its overlap policy says"
+_WHY = "a later one took its place, as its definition says"
 _RUN = RunFailure("displaced", _WHY)
 DISPLACED_TASK = TaskResult(TaskStatus.CANCELLED, "cancelled", comment=f"its run ended: {_WHY}")
 """How every open task of a displaced run ends."""

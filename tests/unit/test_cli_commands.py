@@ -191,7 +191,8 @@ def test_explain_tells_the_whole_story(busy: Shell) -> None:
         "failed: ",
     ):
         assert part in story
-    assert "triage v1 filtered event.data.amount > 100: 1 > 100 is false" in busy.run("explain", "event", "e2").stdout
+    other = busy.run("explain", "event", "e2").stdout
+    assert "triage v1 filtered event.data.amount > 100: 1 > 100 is false" in other
     answer = busy.json("explain", "event", "e1")
     assert len(answer["verdicts"]) == 2
     run_id = answer["runs"][0]["run_id"]

@@ -39,6 +39,8 @@ Agent = Callable[[System], Coroutine[Any, Any, None]]
 PERIOD = 1.0
 """Seconds until an agent looks again without a ring: what a lost ring costs at most."""
 HOUSEKEEPING_PERIOD = 3_600.0
+RELAYS = 4
+"""Loops of one relay process."""
 
 
 async def router(system: System) -> None:
@@ -125,9 +127,16 @@ async def worker(system: System) -> None:
 
 
 async def relay(system: System) -> None:
-    """Publishes what was recorded."""
+    """Publishes what was recorded.
+
+    Each step locks some of the outbox's shards: a single loop would have the others wait their turn.
+    """
     agent = Relay(system.stores.outbox, system.brokers.publisher, system.clock)
-    await serve("relay", agent.step, system.doorbell, Topic.RELAY, period=PERIOD)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(RELAYS):
+            group.create_task(
+                serve("relay", agent.step, system.doorbell, Topic.RELAY, period=PERIOD)
+            )
 
 
 async def reconciler(system: System) -> None:

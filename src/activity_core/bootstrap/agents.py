@@ -129,7 +129,7 @@ async def worker(system: System) -> None:
 async def relay(system: System) -> None:
     """Publishes what was recorded.
 
-    Each step locks some of the outbox's shards: a single loop would have the others wait their turn.
+    A step locks some of the outbox's shards: with one loop all others would wait their turn.
     """
     agent = Relay(system.stores.outbox, system.brokers.publisher, system.clock)
     async with asyncio.TaskGroup() as group:

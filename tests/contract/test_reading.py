@@ -16,6 +16,7 @@ from tests.contract.stores import (
     definition,
     event,
     fired,
+    member,
     record,
     record_batch,
     routing,
@@ -29,6 +30,7 @@ from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import AmbiguousError, BadInputError, NotFoundError
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.flow.group import Group, Settled, Stage
 from activity_core.core.run.run import Execution, RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.core.schedule.gap import Gap
@@ -475,6 +477,18 @@ async def test_decisions_by_definition_outcome_and_occurrence(stores: Stores):
     assert await found(outcome="fired") == {manual, routed}
     assert await found(occurrence_key="m.1") == {manual}
     assert await found(occurrence_key="m.1", outcome="skipped") == set()
+
+
+async def test_a_decision_says_what_flow_control_knew(stores: Stores):
+    await stores.publish(definition())
+    await stores.accept(event("a"))
+    async with stores.inbox.take(9) as batch:
+        [each] = batch.events
+        keyed = replace(member(each), parts=("paid",), keys={Stage.ORDER: '{"a":[1]}'})
+        held = ID, Settled(Group((keyed,)), Outcome.HELD, "waits")
+        await record_batch(batch, settled=[held])
+    [decision] = (await stores.reading.decisions(Query())).items
+    assert decision["trace"] == {"parts": ["paid"], "keys": {"order": {"a": [1]}}}
 
 
 @pytest.mark.parametrize(

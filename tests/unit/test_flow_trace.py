@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 
-from activity_core.core.flow.group import Group, Member, Stage
+from activity_core.core.decision import Outcome
+from activity_core.core.flow.group import Member, Stage
 from activity_core.core.flow.trace import trace_of
+from activity_core.core.flow.verdict import Verdict
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ALONE = Member("e.1", b"1" * 32, AT, AT, version=1, occurrence_key="e.1")
@@ -15,18 +17,20 @@ KEYED = Member(
     version=1,
     occurrence_key="e.2",
     parts=("ordered", "paid"),
-    keys={Stage.COLLECT: '{"customer":7}', Stage.ORDER: '"a"'},
+    keys={Stage.SEEN: "e.2", Stage.COLLECT: '{"customer":7}', Stage.ORDER: '"a"'},
 )
 
 
 def test_what_fires_at_once_needs_none():
-    assert trace_of(ALONE, Group((ALONE,))) is None
+    assert trace_of(Verdict("d", ALONE, Outcome.FIRED)) is None
 
 
-def test_parts_keys_and_the_size_of_the_group():
-    assert trace_of(KEYED, Group((ALONE, KEYED))) == {
+def test_parts_keys_and_how_many():
+    """What a dedupe key gave is the occurrence key already."""
+    held = Verdict("d", KEYED, Outcome.HELD, "waits", together=2)
+    assert trace_of(held) == {
         "parts": ["ordered", "paid"],
         "keys": {"collect": {"customer": 7}, "order": "a"},
-        "group": 2,
+        "together": 2,
     }
-    assert trace_of(ALONE, Group((ALONE, KEYED))) == {"group": 2}
+    assert trace_of(Verdict("d", ALONE, Outcome.MERGED, together=2)) == {"together": 2}

@@ -42,7 +42,7 @@ def test_what_repeats_names_the_run_of_its_occurrence():
 def test_all_members_settle_alike():
     item = Settled(Group((A, B)), Outcome.THROTTLED, "too many", "e.x")
     assert verdict.settled("d", item) == [
-        Verdict("d", each, Outcome.THROTTLED, "too many", "e.x") for each in (A, B)
+        Verdict("d", each, Outcome.THROTTLED, "too many", "e.x", together=2) for each in (A, B)
     ]
 
 

@@ -13,6 +13,7 @@ from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.flow import verdict
 from activity_core.core.flow.group import Group
+from activity_core.core.flow.trace import trace_of
 from activity_core.core.flow.verdict import Verdict
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.schedule.settlement import Displacement
@@ -89,4 +90,5 @@ def _row(state: State, tables: Tables, said: Verdict, at: datetime) -> DecisionR
         decided_at=at,
         run_id=run_id if run_id in tables.runs else None,
         event_key=said.member.event_key,
+        trace=trace_of(said),
     )

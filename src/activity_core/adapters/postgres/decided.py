@@ -13,10 +13,11 @@ from activity_core.adapters.postgres.dead_letters import bury
 from activity_core.adapters.postgres.displacing import displace
 from activity_core.adapters.postgres.flow_rows import write_states
 from activity_core.adapters.postgres.pool import Connection
-from activity_core.adapters.postgres.storable import prose
+from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core import ids
 from activity_core.core.flow import verdict
 from activity_core.core.flow.group import Group, Member
+from activity_core.core.flow.trace import trace_of
 from activity_core.core.flow.verdict import Verdict
 from activity_core.core.schedule.settlement import Displacement
 from activity_core.ports.flow import Decided
@@ -174,6 +175,7 @@ class _Writing:
             "runs": [None if name is None else self._there.get(name) for name in names],
             "keys": [each.member.event_key for each in verdicts],
             "times": [each.member.received_at for each in verdicts],
+            "traces": [json_text(trace) if trace else None for trace in map(trace_of, verdicts)],
         }
         await self._conn.execute(queries.DECISIONS, values)
 

@@ -49,13 +49,16 @@ select run_id from runs where tenant = %(tenant)s and run_id = any(%(runs)b::tex
 # What was decided stays, but for what was only held.
 DECISIONS = """
 insert into decisions as d (tenant, input_key, input_at, definition_id, version, outcome, reason,
-    occurrence_key, run_id, event_key, decided_at)
-select %(tenant)s, n.*, %(at)s
+    occurrence_key, run_id, event_key, trace, decided_at)
+select %(tenant)s, input_key, input_at, definition_id, version, outcome, reason, occurrence_key,
+    run_id, event_key, trace::json, %(at)s
 from unnest(%(inputs)b::text[], %(times)s::timestamptz[], %(definitions)b::text[],
     %(versions)s::int[], %(outcomes)b::text[], %(reasons)b::text[], %(occurrences)b::text[],
-    %(runs)b::text[], %(keys)b::bytea[]) as n
+    %(runs)b::text[], %(keys)b::bytea[], %(traces)b::text[]
+) as n (input_key, input_at, definition_id, version, outcome, reason, occurrence_key, run_id,
+    event_key, trace)
 on conflict (tenant, input_key, definition_id, input_at) do update
 set version = excluded.version, outcome = excluded.outcome, reason = excluded.reason,
-    run_id = excluded.run_id, decided_at = excluded.decided_at
+    run_id = excluded.run_id, trace = excluded.trace, decided_at = excluded.decided_at
 where d.outcome = 'held'
 """

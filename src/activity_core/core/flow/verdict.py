@@ -15,13 +15,17 @@ REPEATED = "its occurrence has a run already"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one event for one definition; `run_of` is the occurrence key of its run."""
+    """What became of one event for one definition, with others of its group or alone.
+
+    `run_of` is the occurrence key of its run; `together` counts the group.
+    """
 
     definition_id: str
     member: Member
     outcome: Outcome
     reason: str = ""
     run_of: str | None = None
+    together: int = 1
 
 
 def fired(definition_id: str, group: Group) -> list[Verdict]:
@@ -31,17 +35,20 @@ def fired(definition_id: str, group: Group) -> list[Verdict]:
         return [Verdict(definition_id, members[0], Outcome.FIRED, run_of=run_of)]
     led, merged = f"leads a run of {len(members)} events", f"one of {len(members)} events of a run"
     return [
-        Verdict(definition_id, member, Outcome.FIRED, led, run_of)
+        Verdict(definition_id, member, Outcome.FIRED, led, run_of, len(members))
         if place == group.lead
-        else Verdict(definition_id, member, Outcome.MERGED, merged, run_of)
+        else Verdict(definition_id, member, Outcome.MERGED, merged, run_of, len(members))
         for place, member in enumerate(members)
     ]
 
 
 def repeated(definition_id: str, group: Group) -> list[Verdict]:
     """All of them name the run that their occurrence has already."""
-    outcome, run_of = Outcome.DEDUPLICATED, group.occurrence_key
-    return [Verdict(definition_id, member, outcome, REPEATED, run_of) for member in group.members]
+    outcome, run_of, together = Outcome.DEDUPLICATED, group.occurrence_key, len(group.members)
+    return [
+        Verdict(definition_id, member, outcome, REPEATED, run_of, together)
+        for member in group.members
+    ]
 
 
 def places(group: Group) -> list[int]:
@@ -53,9 +60,10 @@ def places(group: Group) -> list[int]:
 
 def settled(definition_id: str, item: Settled) -> list[Verdict]:
     """The same for all of them."""
+    members = item.group.members
     return [
-        Verdict(definition_id, member, item.outcome, item.reason, item.run_of)
-        for member in item.group.members
+        Verdict(definition_id, member, item.outcome, item.reason, item.run_of, len(members))
+        for member in members
     ]
 
 

@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 LOCK := requirements/dev.txt
 
-.PHONY: setup brokers rivals demo dev test test-long check bench format lock schemas clean
+.PHONY: setup brokers rivals ruler demo dev test test-long check bench format lock schemas clean
 
 setup: .venv/.locked
 
@@ -63,7 +63,17 @@ rivals: setup .rivals/.locked
 	@$(UV) pip sync --quiet --require-hashes --python .rivals/bin/python $<
 	@touch $@
 
-bench: setup $(if $(filter-out coalescing,$(NAME)),,rivals)
+# AWS event-ruler, for a benchmark that compares with it: jars from Maven Central.
+ruler: .rivals/event-ruler/.fetched
+
+.rivals/event-ruler/.fetched: benchmarks/event_ruler/pom.xml
+	@command -v javac >/dev/null && command -v mvn >/dev/null \
+	  || { echo "A JDK and Maven are needed; on Debian and Ubuntu: apt-get install default-jdk-headless maven"; exit 1; }
+	@echo "Fetching event-ruler into .rivals …"
+	@mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.rivals/event-ruler
+	@touch $@
+
+bench: setup $(if $(filter-out coalescing,$(NAME)),,rivals) $(if $(filter-out matching,$(NAME)),,ruler)
 	@$(BIN)/python -m benchmarks $(NAME)
 
 format: setup

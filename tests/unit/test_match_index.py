@@ -164,7 +164,7 @@ def test_parts_of_a_composite() -> None:
             "composite": {
                 "all_of": [
                     {"name": "paid", "type": "order.*", "filter": "event.data.paid"},
-                    {"type": "order.created"},
+                    {"name": "made", "type": "order.created"},
                     {"name": "sent", "type": "order.sent"},
                 ],
                 "key": "event.source",
@@ -175,7 +175,7 @@ def test_parts_of_a_composite() -> None:
     made = index(composite, definition("e", type="*"))
     matches = made.match(event(data={"paid": True}))
     assert matches.listened == 2
-    assert matches.hits[0] == Hit("d", 3, ("paid", "part2"), keys={Stage.COLLECT: '"/shop"'})
+    assert matches.hits[0] == Hit("d", 3, ("paid", "made"), keys={Stage.COLLECT: '"/shop"'})
     assert made.match(event("order.sent")).hits[0].parts == ("sent",)
     assert [hit.definition_id for hit in made.match(event("order.x")).hits] == ["e"]
     assert made.match(event("order.x")).listened == 2

@@ -128,9 +128,14 @@ class _Crowd:
         return text is not None and not text.endswith("*") and clause.takes(text)
 
 
-def _listened(crowds: Sequence[_Crowd]) -> int:
-    composite = set().union(*(crowd.composite for crowd in crowds if crowd.composite))
-    return sum(crowd.simple for crowd in crowds) + len(composite)
+def _listened(crowds: Iterable[_Crowd]) -> int:
+    simple = 0
+    composite: set[str] = set()
+    for crowd in crowds:
+        simple += crowd.simple
+        if crowd.composite:
+            composite |= crowd.composite
+    return simple + len(composite)
 
 
 def _hits(heard: Heard, found: Iterable[Interest]) -> list[Hit]:

@@ -4,8 +4,8 @@ In: items with clauses, put and removed one by one. Out: exactly those items who
 
 A sieve keeps a few items as they come and asks each of them. When there are more, each is sorted
 under the *one* of its clauses that leaves it with the fewest others, into a sieve of those that
-share it, with its other clauses; so sieves grow only where items crowd. Branches follow the paths
-of the clauses, so that a path costs nothing in an event that has it not.
+share it, with its other clauses; so sieves grow only where items crowd. Of many paths, an event
+costs only those that it has.
 """
 
 from collections import Counter
@@ -52,12 +52,13 @@ def all_hold(clauses: tuple[Clause, ...], event: Mapping[str, Any]) -> bool:
 class Sieve(Generic[Item]):
     """Items (hashable) by clauses; what is put in is taken out with the very same clauses."""
 
-    __slots__ = ("_branch", "_loose", "_sorted")
+    __slots__ = ("_loose", "_shelves", "_sorted")
 
     def __init__(self) -> None:
         self._loose: dict[Item, tuple[Clause, ...]] = {}
-        self._branch: _Branch[Item] | None = None
         self._sorted: dict[Item, Clause] = {}
+        self._shelves: dict[Path, dict[str, _Shelf[Item]]] = {}
+        """By the path of the map that a value is in, and by its key there."""
 
     def __len__(self) -> int:
         return len(self._loose) + len(self._sorted)
@@ -65,49 +66,74 @@ class Sieve(Generic[Item]):
     def put(self, item: Item, clauses: tuple[Clause, ...]) -> None:
         """Add one that is not there."""
         self._loose[item] = clauses
-        if self._branch is not None:
-            self._sort(item, self._branch, Counter())
-        elif len(self._loose) > _FEW:
-            self._branch = _Branch()
+        if self._sorted or len(self._loose) > _FEW + 1:
+            self._sort(item, Counter())
+        elif len(self._loose) == _FEW + 1:
             different = {clause for clauses in self._loose.values() for clause in clauses}
             variety = Counter(clause.path for clause in different)
             for each in list(self._loose):
-                self._sort(each, self._branch, variety)
+                self._sort(each, variety)
 
     def remove(self, item: Item, clauses: tuple[Clause, ...]) -> None:
         """Take one out that is there."""
         clause = self._sorted.pop(item, None)
-        if clause is None or self._branch is None:
+        if clause is None:
             del self._loose[item]
             return
-        self._branch.remove(clause, item, _without(clause, clauses))
-        if not self._sorted:
-            self._branch = None
+        *parent, key = clause.path
+        shelves = self._shelves[tuple(parent)]
+        shelves[key].remove(clause, item, _without(clause, clauses))
+        if shelves[key].is_empty:
+            del shelves[key]
+            if not shelves:
+                del self._shelves[tuple(parent)]
 
     def find(self, event: Mapping[str, Any], found: list[Item]) -> None:
         """Append all whose clauses hold, in no order."""
         for item, clauses in self._loose.items():
             if all_hold(clauses, event):
                 found.append(item)
-        if self._branch is not None:
-            self._branch.find(event, event, found)
+        for parent, shelves in self._shelves.items():
+            values = value_at(parent, event)
+            if type(values) is not dict:
+                continue
+            if len(shelves) <= len(values):
+                for key, shelf in shelves.items():
+                    if key in values:
+                        shelf.find(values[key], event, found)
+            else:
+                for key, value in values.items():
+                    if key in shelves:
+                        shelves[key].find(value, event, found)
 
-    def _sort(self, item: Item, branch: "_Branch[Item]", variety: Counter[Path]) -> None:
-        """Put a loose item under one of its clauses; `variety` decides where all are as good."""
+    def _sort(self, item: Item, variety: Counter[Path]) -> None:
+        """Put a loose item under one of its clauses; `variety` decides where all are as good.
+
+        The one whose path tells most others apart is the best: all keep to that path then, so that
+        an event is not led on by several.
+        """
         usable = [clause for clause in self._loose[item] if _is_usable(clause)]
         if usable:
-            clause = min(usable, key=lambda each: (*branch.crowd(each), -variety[each.path]))
-            branch.put(clause, item, _without(clause, self._loose.pop(item)))
+            clause = min(usable, key=lambda each: (*self._rank(each), -variety[each.path]))
+            *parent, key = clause.path
+            shelves = self._shelves.setdefault(tuple(parent), {})
+            if key not in shelves:
+                shelves[key] = _Shelf()
+            shelves[key].put(clause, item, _without(clause, self._loose.pop(item)))
             self._sorted[item] = clause
 
+    def _rank(self, clause: Clause) -> tuple[bool, int, int]:
+        *parent, key = clause.path
+        shelf = self._shelves.get(tuple(parent), {}).get(key)
+        return (isinstance(clause, Range | Present), *(shelf.rank(clause) if shelf else (0, 0)))
 
-class _Branch(Generic[Item]):
-    """What is sorted by clauses of one path, and the branches of the paths that go on from it."""
 
-    __slots__ = ("_beyond", "_by_key", "_by_prefix", "_lengths", "_present", "_ranged", "_ranges")
+class _Shelf(Generic[Item]):
+    """What is sorted by clauses about one path."""
+
+    __slots__ = ("_by_key", "_by_prefix", "_lengths", "_present", "_ranged", "_ranges")
 
     def __init__(self) -> None:
-        self._beyond: dict[str, _Branch[Item]] = {}
         self._by_key: dict[Key, Sieve[Item]] = {}
         self._by_prefix: dict[Key, Sieve[Item]] = {}
         self._lengths: Counter[int] = Counter()
@@ -115,64 +141,67 @@ class _Branch(Generic[Item]):
         self._ranges: Intervals[Item] = Intervals()
         self._ranged: dict[Item, tuple[Clause, ...]] = {}
 
-    def __len__(self) -> int:
-        """0 if there is nothing in it, nor beyond."""
-        parts = self._beyond, self._by_key, self._by_prefix, self._present, self._ranged
-        return sum(len(part) for part in parts)
+    @property
+    def is_empty(self) -> bool:
+        return not (self._by_key or self._by_prefix or self._present or self._ranged)
 
-    def crowd(self, clause: Clause, depth: int = 0) -> tuple[bool, int, int]:
-        """How badly a clause sorts: by its kind, then by how many would be left together.
-
-        A few are as good as none; the path that sorts most others is then the best.
-        """
-        if depth < len(clause.path):
-            beyond = self._beyond.get(clause.path[depth])
-            if beyond is None:
-                return isinstance(clause, Range | Present), 0, 0
-            return beyond.crowd(clause, depth + 1)
+    def rank(self, clause: Clause) -> tuple[int, int]:
+        """The least is the best: how many values it tells apart, then how many items have its."""
         if isinstance(clause, Range):
-            return True, len(self._ranged) // _FEW, 0
+            return 0, 0
         sieves, under = self._under(clause)
-        most = max((len(sieves.get(key, ())) for key in under), default=0)
-        return isinstance(clause, Present), most // _FEW, -len(sieves)
+        return -len(sieves), max((len(sieves.get(key, ())) for key in under), default=0)
 
-    def put(self, clause: Clause, item: Item, rest: tuple[Clause, ...], depth: int = 0) -> None:
+    def put(self, clause: Clause, item: Item, rest: tuple[Clause, ...]) -> None:
         """Add an item by one of its clauses; `rest` are the others."""
-        if depth < len(clause.path):
-            step = clause.path[depth]
-            if step not in self._beyond:
-                self._beyond[step] = _Branch()
-            self._beyond[step].put(clause, item, rest, depth + 1)
-        elif isinstance(clause, Range):
+        if isinstance(clause, Range):
             self._ranges.put(clause.low, clause.high, item)
             self._ranged[item] = rest
-        else:
-            sieves, under = self._under(clause)
-            for key in under:
-                if key not in sieves:
-                    sieves[key] = Sieve()
-                    if isinstance(clause, Prefix):
-                        self._lengths[len(clause.text)] += 1
-                sieves[key].put(item, rest)
+            return
+        sieves, under = self._under(clause)
+        for key in under:
+            if key not in sieves:
+                sieves[key] = Sieve()
+                if isinstance(clause, Prefix):
+                    self._lengths[len(clause.text)] += 1
+            sieves[key].put(item, rest)
 
-    def remove(self, clause: Clause, item: Item, rest: tuple[Clause, ...], depth: int = 0) -> None:
+    def remove(self, clause: Clause, item: Item, rest: tuple[Clause, ...]) -> None:
         """Take out what was put so."""
-        if depth < len(clause.path):
-            step = clause.path[depth]
-            self._beyond[step].remove(clause, item, rest, depth + 1)
-            if not self._beyond[step]:
-                del self._beyond[step]
-        elif isinstance(clause, Range):
+        if isinstance(clause, Range):
             self._ranges.remove(clause.low, clause.high, item)
             del self._ranged[item]
-        else:
-            sieves, under = self._under(clause)
-            for key in under:
-                sieves[key].remove(item, rest)
-                if not sieves[key]:
-                    del sieves[key]
-                    if isinstance(clause, Prefix):
-                        self._lengths -= Counter([len(clause.text)])  # drops what is zero
+            return
+        sieves, under = self._under(clause)
+        for key in under:
+            sieves[key].remove(item, rest)
+            if not sieves[key]:
+                del sieves[key]
+                if isinstance(clause, Prefix):
+                    self._lengths -= Counter([len(clause.text)])  # drops what is zero
+
+    def find(self, value: Any, event: Mapping[str, Any], found: list[Item]) -> None:
+        """Append all that hold of an event that has this value at the path."""
+        kind = type(value)
+        if kind is not dict and kind is not list:
+            sieve = self._by_key.get((value,) if kind is bool else value)
+            if sieve is not None:
+                sieve.find(event, found)
+            if kind is str:
+                if self._lengths:
+                    self._find_prefixes(value, event, found)
+            elif self._ranged and (kind is int or kind is float):
+                items = self._ranges.at(value)
+                found.extend(item for item in items if all_hold(self._ranged[item], event))
+        if self._present:
+            self._present[None].find(event, found)
+
+    def _find_prefixes(self, text: str, event: Mapping[str, Any], found: list[Item]) -> None:
+        for length in self._lengths:
+            if length <= len(text):
+                sieve = self._by_prefix.get(text[:length])
+                if sieve is not None:
+                    sieve.find(event, found)
 
     def _under(self, clause: Clause) -> tuple[dict[Key, Sieve[Item]], Iterable[Key]]:
         """The sieves for clauses of its kind, and the keys of those that are for it."""
@@ -182,44 +211,6 @@ class _Branch(Generic[Item]):
             case Prefix(_, text):
                 return self._by_prefix, (text,)
         return self._present, (None,)
-
-    def find(self, value: Any, event: Mapping[str, Any], found: list[Item]) -> None:
-        """All items of this branch that hold, `value` being what is at its path."""
-        kind = type(value)
-        if kind is dict:
-            if self._beyond:
-                self._find_beyond(value, event, found)
-        elif kind is not list:
-            sieve = self._by_key.get((value,) if kind is bool else value)
-            if sieve is not None:
-                sieve.find(event, found)
-            if kind is str:
-                self._find_prefixes(value, event, found)
-            elif self._ranged and (kind is int or kind is float):
-                items = self._ranges.at(value)
-                found.extend(item for item in items if all_hold(self._ranged[item], event))
-        for sieve in self._present.values():
-            sieve.find(event, found)
-
-    def _find_beyond(
-        self, value: dict[str, Any], event: Mapping[str, Any], found: list[Item]
-    ) -> None:
-        beyond = self._beyond
-        if len(beyond) <= len(value):
-            for key, branch in beyond.items():
-                if key in value:
-                    branch.find(value[key], event, found)
-        else:
-            for key, inner in value.items():
-                if key in beyond:
-                    beyond[key].find(inner, event, found)
-
-    def _find_prefixes(self, text: str, event: Mapping[str, Any], found: list[Item]) -> None:
-        for length in self._lengths:
-            if length <= len(text):
-                sieve = self._by_prefix.get(text[:length])
-                if sieve is not None:
-                    sieve.find(event, found)
 
 
 def _is_usable(clause: Clause) -> bool:

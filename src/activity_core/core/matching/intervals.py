@@ -12,7 +12,6 @@ a binary search each, and `at` asks one cell of each size that occurs, 65 at mos
 import struct
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -58,13 +57,15 @@ class Intervals(Generic[Item]):
             if not cells:
                 del self._sizes[size]
 
-    def at(self, number: float) -> Iterator[Item]:
+    def at(self, number: float) -> list[Item]:
         """All whose range has it."""
         place = ordinal(number)
+        found: list[Item] = []
         for size, cells in self._sizes.items():
             cell = cells.get(place >> size)
             if cell is not None:
-                yield from cell.at(place)
+                cell.find(place, found)
+        return found
 
     def __bool__(self) -> bool:
         return bool(self._sizes)
@@ -94,13 +95,13 @@ class _Cell(Generic[Item]):
             if not items[place]:
                 del items[place], places[bisect_left(places, place)]
 
-    def at(self, place: int) -> Iterator[Item]:
+    def find(self, place: int, found: list[Item]) -> None:
         if place < self._middle:
             for start in self.starts[: bisect_right(self.starts, place)]:
-                yield from self._starting[start]
+                found += self._starting[start]
         else:
             for end in self._ends[bisect_left(self._ends, place) :]:
-                yield from self._ending[end]
+                found += self._ending[end]
 
     def _both(
         self, first: int, last: int

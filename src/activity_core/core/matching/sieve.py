@@ -191,8 +191,8 @@ class _Shelf(Generic[Item]):
                 if self._lengths:
                     self._find_prefixes(value, event, found)
             elif self._ranged and (kind is int or kind is float):
-                items = self._ranges.at(value)
-                found.extend(item for item in items if all_hold(self._ranged[item], event))
+                ranged = self._ranged
+                found += [i for i in self._ranges.at(value) if all_hold(ranged[i], event)]
         if self._present:
             self._present[None].find(event, found)
 

@@ -9,7 +9,7 @@ from tests.contract.slots import MINUTE, cursor, fire, fires, plan, run_of, sett
 from tests.contract.stores import AT, ID, SECOND, Stores, announcement, record, spec
 
 from activity_core.core import ids
-from activity_core.core.run.displaced import DISPLACED_TASK, OpenWork
+from activity_core.core.run.displaced import DISPLACED_RUN, DISPLACED_TASK, OpenWork
 from activity_core.core.run.run import Execution, RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskInstance, TaskResult, TaskStatus
 from activity_core.core.schedule.settlement import Displacement
@@ -107,7 +107,8 @@ async def test_a_displaced_run_is_cancelled_with_its_tasks_and_its_workflow_told
     await stores.run_queue.drop_signals([signal.position for signal in signals])
     await displace(stores, [run_id], kind)
     run = await stores.reading.run(run_id)
-    assert (run["status"], run["failure"]) == ("cancelled", None)
+    why = {"code": DISPLACED_RUN.code, "message": DISPLACED_RUN.message}
+    assert (run["status"], run["failure"]) == ("cancelled", why)
     assert run["finished_at"] == ids.occurrence_of_slot(AT)
     assert (await stores.task_ledger.get(done)).result == DONE
     for task_id in (first, second):

@@ -109,10 +109,10 @@ def test_reasons_say_when_the_next_may_go():
     [item] = delay.feed([one(1), one(2)]).settled
     assert item.outcome is Outcome.HELD
     assert item.reason == (
-        "waits: 1 runs in PT60S have started, the next may at 2026-11-21T09:01:00Z"
+        "waits: 1 started within 1 min, the next may at 2026-11-21T09:01:00Z"
     )
     [item] = drop.feed([one(1), one(2)]).settled
-    assert item.reason == "1 runs in PT60S have started, the next may at 2026-11-21T09:01:00Z"
+    assert item.reason == "1 started within 1 min, the next may at 2026-11-21T09:01:00Z"
 
 
 def test_the_line_is_bounded():

@@ -88,7 +88,7 @@ def _add_run(parent: Tree, run: Row) -> Tree:
         tree.add(line("decision", outcome, reason, times))
     if run["failure"]:
         failure = run["failure"]
-        tree.add(words("red", "failed: ", failure["code"], ": ", failure["message"]))
+        tree.add(words("red", run["status"], ": ", failure["code"], ": ", failure["message"]))
     _add_context(tree, run)
     _group(tree, "rules", (_rule(rule) for rule in run["rules"] or ()))
     _add_tasks(tree, run["tasks"])

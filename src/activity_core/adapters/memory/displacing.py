@@ -7,7 +7,7 @@ from datetime import datetime
 from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.displaced import DISPLACED_TASK, OpenWork
+from activity_core.core.run.displaced import DISPLACED_RUN, DISPLACED_TASK, OpenWork
 from activity_core.core.run.run import OPEN, RunStatus
 from activity_core.core.run.task import FINAL, TaskInstance
 from activity_core.core.schedule.settlement import Displacement
@@ -34,7 +34,9 @@ def displace(
     """Cancel these runs with what is open of them; announce it, tell their workflows."""
     for run_id, announcements in told.items():
         run = tables.runs[run_id]
-        tables.runs[run_id] = replace(run, status=RunStatus.CANCELLED, finished_at=at)
+        tables.runs[run_id] = replace(
+            run, status=RunStatus.CANCELLED, finished_at=at, failure=DISPLACED_RUN
+        )
         _cancel_tasks(tables, run_id, at)
         announce(state, tables, announcements, at)
         sharing = [each for each in tables.runs.values() if each.execution_id == run.execution_id]

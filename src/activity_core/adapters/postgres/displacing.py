@@ -11,7 +11,7 @@ from activity_core.adapters.postgres import task_rows
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.displaced import DISPLACED_TASK, OpenWork
+from activity_core.core.run.displaced import DISPLACED_RUN, DISPLACED_TASK, OpenWork
 from activity_core.core.run.task import TaskInstance
 from activity_core.core.schedule.settlement import Displacement
 
@@ -27,7 +27,8 @@ where t.tenant = %(tenant)s and t.run_id = any(%(runs)s::text[]) and t.finished_
 order by t.task_id for no key update of t
 """  # noqa: S608 - constant parts
 _CLOSE = """
-update runs set status = 'cancelled', finished_at = %(at)s
+update runs set status = 'cancelled', finished_at = %(at)s, failure_code = %(code)s,
+    failure_message = %(message)s
 where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
 """
 _CANCEL_TASKS = """
@@ -78,6 +79,8 @@ async def displace(
         "at": at,
         "runs": list(told),
         "kind": displacement.value,
+        "code": DISPLACED_RUN.code,
+        "message": DISPLACED_RUN.message,
         "status": DISPLACED_TASK.status.value,
         "outcome": DISPLACED_TASK.outcome,
         "comment": DISPLACED_TASK.comment,

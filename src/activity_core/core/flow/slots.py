@@ -62,7 +62,7 @@ def _newest(limit: int, running: tuple[str, ...], line: Sequence[Group]) -> Step
     displaced = running[: max(0, len(running) + len(starting) - limit)] if starting else ()
     passing = inside.union(starting)
     released = [group for group, key in zip(line, keys, strict=True) if key in passing]
-    reason = f"{limit} newer ones came at the same time, and take the place of older ones"
+    reason = f"came together with newer ones, which take the places of older ones: {limit} at once"
     settled = [
         Settled(group, Outcome.DROPPED, reason)
         for group, key in zip(line, keys, strict=True)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from activity_core.core.decision import Outcome
-from activity_core.core.definition.duration import format_duration
 from activity_core.core.definition.flow_control import Excess, ThrottleConfig
 from activity_core.core.expression.condition import rfc3339
 from activity_core.core.flow.group import FlowState, Group, Settled, Step
 from activity_core.core.flow.waiting import admit, hold
+from activity_core.core.schedule.lag import spelled
 
 
 def throttle(
@@ -33,7 +33,7 @@ def throttle(
         return Step(FlowState(times=tuple(counted)), passage.released, wake_at=forgotten_at)
     # The limit may have shrunk: then more than one has to be forgotten before the next goes.
     next_at = counted[len(counted) - config.limit] + config.per
-    started = f"{config.limit} runs in {format_duration(config.per)} have started"
+    started = f"{config.limit} started within {spelled(config.per)}"
     if config.excess is Excess.DELAY:
         reason = f"waits: {started}, the next may at {rfc3339(next_at)}"
         waiting, settled = hold(passage, reason)

@@ -14,7 +14,8 @@ from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.run.task import TaskInstance, TaskResult, TaskStatus
 
 _WHY = "a later one took its place, as its definition says"
-_RUN = RunFailure("displaced", _WHY)
+DISPLACED_RUN = RunFailure("displaced", _WHY)
+"""Why a displaced run is cancelled."""
 DISPLACED_TASK = TaskResult(TaskStatus.CANCELLED, "cancelled", comment=f"its run ended: {_WHY}")
 """How every open task of a displaced run ends."""
 
@@ -38,7 +39,7 @@ def displaced(work: OpenWork, *, deployment: str, at: datetime) -> Sequence[Anno
     run = run_lost(
         work.run_id,
         work.definition_id,
-        _RUN,
+        DISPLACED_RUN,
         status=RunStatus.CANCELLED,
         attempt=work.attempt,
         deployment=deployment,

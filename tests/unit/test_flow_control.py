@@ -48,7 +48,8 @@ class Scene:
     async def send(self, *ids: str, **data: Any) -> None:
         events = [EventEnvelope(id=id_, source="/s", type="thing", data=data) for id_ in ids]
         await self.system.ingest.accept(events, "http")
-        await self.router.step()
+        while await self.router.step():
+            pass
 
     async def passes(self, time: timedelta) -> None:
         self.system.clock.advance(time)
@@ -119,6 +120,23 @@ async def test_runs_of_one_key_come_one_after_the_other(scene: Scene):
     assert scene.outcomes == {"1": "fired", "2": "fired", "3": "held", "4": "fired"}
     await scene.ends(scene.run_of("2"))
     assert scene.outcomes["3"] == "fired"
+
+
+async def test_a_limit_counts_in_order_of_arrival_whatever_the_keys(scene: Scene):
+    await scene.apply("order: {key: event.data.key}, concurrency: {limit: 2, when_full: drop}")
+    events = [
+        EventEnvelope(id=str(n), source="/s", type="thing", data={"key": n % 5}) for n in range(5)
+    ]
+    await scene.system.ingest.accept(events, "http")
+    while await scene.router.step():
+        pass
+    assert [outcome for _, outcome in sorted(scene.outcomes.items())] == [
+        "fired",
+        "fired",
+        "dropped",
+        "dropped",
+        "dropped",
+    ]
 
 
 async def test_who_gets_no_run_gives_up_its_turn(scene: Scene):

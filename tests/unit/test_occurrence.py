@@ -11,8 +11,14 @@ NO_SLOT = {"slot": "", "gap_start": "", "gap_end": "", "missed_count": 0, "slots
 
 def test_an_event() -> None:
     event = EventEnvelope(id="1", source="/shop", type="order.created", data={"n": 1})
-    variables = Occurrence("e.1", TriggerKind.EVENT, event=event).variables()
-    assert variables == {"event": event.for_conditions(), "input": {}, **NO_SLOT}
+    other = EventEnvelope(id="2", source="/shop", type="order.created")
+    occurrence = Occurrence("c.1", TriggerKind.EVENT, event=other, events=(event, other))
+    assert occurrence.variables() == {
+        "event": other.for_conditions(),
+        "events": [event.for_conditions(), other.for_conditions()],
+        "input": {},
+        **NO_SLOT,
+    }
 
 
 def test_a_slot_is_in_utc() -> None:
@@ -21,6 +27,7 @@ def test_a_slot_is_in_utc() -> None:
     slot = "2026-11-21T09:00:00Z"
     assert occurrence.variables() == {
         "event": {},
+        "events": [],
         "input": {},
         "slot": slot,
         "gap_start": slot,

@@ -15,6 +15,7 @@ from activity_core.core.errors import RejectedError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import JsonValue
 from activity_core.ports.doorbell import Topic
+from activity_core.ports.flow import Decided
 from activity_core.ports.inbox import RoutingBatch
 from activity_core.services.registry import Registry
 from activity_core.services.router import BATCH, MAX_CAUSATION_DEPTH, Router
@@ -143,12 +144,15 @@ class Refusing:
         self._batch = batch
         self._refused = refused
         self.events = batch.events
+        self.flow = batch.flow
         self.bury = batch.bury
 
-    async def record(self, routings: Sequence[Routing], at: datetime) -> Mapping[str, int]:
+    async def record(
+        self, routings: Sequence[Routing], decided: Decided, at: datetime
+    ) -> Mapping[str, int]:
         if any(routing.event.envelope.id in self._refused for routing in routings):
             raise RejectedError("no room for that")
-        return await self._batch.record(routings, at)
+        return await self._batch.record(routings, decided, at)
 
 
 class RefusingInbox:
@@ -157,11 +161,11 @@ class RefusingInbox:
         self._refused = refused
 
     def take(
-        self, limit: int, *, only: Sequence[int] | None = None
+        self, limit: int, *, only: Sequence[int] | None = None, alone: bool = False
     ) -> AbstractAsyncContextManager[Refusing]:
         @asynccontextmanager
         async def taking() -> Any:
-            async with self._inbox.take(limit, only=only) as batch:
+            async with self._inbox.take(limit, only=only, alone=alone) as batch:
                 yield Refusing(batch, self._refused)
 
         return taking()

@@ -78,15 +78,17 @@ def test_what_we_accept_they_accept(prefix: str, data: st.DataObject):
         st.sampled_from([signature, other, signature[3:], "v1,", "v1", "v2,x", signature[:-1]]),
         max_size=3,
     )
+    sent = data.draw(signatures)
     message = Message(
         data.draw(st.sampled_from([b"{}", b"{} ", b""])),
         {
             f"{prefix}-id": data.draw(st.sampled_from(["msg_1", "msg_2", ""])),
             f"{prefix}-timestamp": data.draw(st.sampled_from([time] * 3 + times)),
-            f"{prefix}-signature": " ".join(data.draw(signatures)),
+            f"{prefix}-signature": " ".join(sent),
         },
     )
-    if we_accept(message, SECRET):
+    # Where a signature before it is no base64, svix does not get to the right one.
+    if we_accept(message, SECRET) and (prefix != "svix" or signature[:-1] not in sent):
         assert they_accept(prefix, message, SECRET)
 
 

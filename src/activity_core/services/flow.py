@@ -82,7 +82,8 @@ class _Passage:
         self._states: dict[FlowKey, FlowState] = {}
         self._arrived: defaultdict[FlowKey, list[Group]] = defaultdict(list)
         self._ended: defaultdict[FlowKey, set[str]] = defaultdict(set)
-        self._asked: set[FlowKey] = set()
+        self._asked: dict[FlowKey, None] = {}  # a set that keeps its order
+        self._places: dict[str, int] = {}
         self.fired: list[tuple[str, Group]] = []
         self.settled: list[tuple[str, Settled]] = []
         self.rows: dict[FlowKey, FlowRow] = {}
@@ -92,9 +93,10 @@ class _Passage:
         """Lock what is concerned, and find which runs are over."""
         concerned = {id_ for id_, _ in arrived} | {key.definition_id for key in woken}
         await self._flow.lock(sorted(concerned))
-        for id_, group in arrived:
+        for place, (id_, group) in enumerate(arrived):
+            self._places[group.leader.input_key] = place
             self._hand_on(id_, group, after=None)
-        self._asked.update(woken)
+        self._asked.update(dict.fromkeys(woken))
         await self._fetch(woken)
         for key in woken:
             if key.stage in _TURNS and (running := self._states[key].running):
@@ -107,7 +109,7 @@ class _Passage:
                 due = [key for key in self._asked if key.stage is stage]
                 await self._fetch(due)
                 for key in due:
-                    self._asked.discard(key)
+                    del self._asked[key]
                     self._step(key)
 
     async def _fetch(self, keys: Sequence[FlowKey]) -> None:
@@ -119,7 +121,9 @@ class _Passage:
     def _step(self, key: FlowKey) -> None:
         entry = self._entries.get(key.definition_id)
         trigger = entry.definition.trigger if entry and not entry.retired else None
-        arrived, ended = self._arrived.pop(key, []), self._ended.pop(key, set())
+        # As they came in, whatever keys they had before; what waited since earlier goes first.
+        arrived = sorted(self._arrived.pop(key, []), key=self._place)
+        ended = self._ended.pop(key, set())
         taken = step(trigger, key, self._states[key], arrived, ended, self._at)
         self._states[key] = taken.state
         self.rows[key] = FlowRow(taken.state, taken.wake_at)
@@ -130,6 +134,9 @@ class _Passage:
             if settled.outcome is not Outcome.HELD:
                 self._give_up_turn(key.definition_id, settled.group, before=key.stage)
         self._displace(key.definition_id, taken)
+
+    def _place(self, group: Group) -> int:
+        return self._places.get(group.leader.input_key, -1)
 
     def _hand_on(self, definition_id: str, group: Group, *, after: Stage | None) -> None:
         """To the next stage that its definition has, or out."""
@@ -143,7 +150,7 @@ class _Passage:
             if after is None or _follows(stage, after):
                 key = _key(definition_id, stage, group)
                 self._arrived[key].append(group)
-                self._asked.add(key)
+                self._asked[key] = None
                 return
         self.fired.append((definition_id, group))
 
@@ -155,7 +162,7 @@ class _Passage:
             if before is None or _follows(before, stage):
                 key = _key(definition_id, stage, group)
                 self._ended[key].add(group.occurrence_key)
-                self._asked.add(key)
+                self._asked[key] = None
 
     def _displace(self, definition_id: str, taken: Step) -> None:
         """Runs end for later ones; a group whose run is not even written gets none."""

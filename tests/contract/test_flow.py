@@ -187,6 +187,17 @@ async def test_due_by_time_the_longest_ago_first(stores: Stores):
     assert await stores.flow.next_wake() is None
 
 
+async def test_woken_definitions_are_due_at_the_latest_then(stores: Stores):
+    state = FlowState(times=(AT,))
+    never, late, early = (FlowKey(ID, Stage.COLLECT, str(n)) for n in range(3))
+    other = FlowKey("other", Stage.COLLECT)
+    await keep(stores, {never: FlowRow(state), late: FlowRow(state, AT + SECOND)})
+    await keep(stores, {early: FlowRow(state, AT - SECOND), other: FlowRow(state, AT + SECOND)})
+    await stores.flow.wake({ID, "unknown"}, AT)
+    assert await stores.flow.due(AT - SECOND, 9) == [early]
+    assert await stores.flow.due(AT, 9) == [early, never, late]
+
+
 async def test_due_once_a_run_that_was_let_through_is_over(stores: Stores):
     first, second = await stores.fire(event("a"), event("b"))
     keys = [ids.occurrence_of_event("/shop", name) for name in ("a", "b", "c")]

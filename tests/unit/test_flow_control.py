@@ -14,7 +14,7 @@ from activity_core.core.run.run import RunStatus
 from activity_core.ports.entrances import Change
 from activity_core.ports.registry import LogLine
 from activity_core.services.flow import FlowControl
-from activity_core.services.flow_keeper import FlowKeeper
+from activity_core.services.flow_keeper import SETTLING, FlowKeeper
 from activity_core.services.listeners import Listeners
 from activity_core.services.registry import Registry
 
@@ -212,8 +212,38 @@ async def test_a_version_without_the_stage_lets_everything_go(scene: Scene):
     await scene.apply("priority: 1")
     await scene.send("3")
     assert scene.outcomes == {"1": "held", "2": "held", "3": "fired"}
-    await scene.passes(5 * SECOND)
+    await scene.wake()
     assert scene.outcomes == {"1": "fired", "2": "merged", "3": "fired"}
+
+
+async def test_what_waits_does_so_by_the_newest_version(scene: Scene):
+    await scene.apply("concurrency: {limit: 1}")
+    await scene.send("1", "2", "3")
+    await scene.apply("concurrency: {limit: 2}")
+    await scene.wake()
+    assert scene.outcomes == {"1": "fired", "2": "fired", "3": "held"}
+
+
+async def test_a_change_that_a_router_did_not_know_yet_is_followed_later(scene: Scene):
+    await scene.apply("batch: {max_size: 9, max_wait: 1h}")
+    await scene.send("1")
+    before = scene.system.state.tables.flow_states.copy()
+    await scene.apply("batch: {max_size: 9, max_wait: 1s}")
+    await scene.wake()
+    scene.system.state.tables.flow_states.update(before)  # it writes by the version before
+    await scene.passes(SECOND)
+    assert scene.outcomes == {"1": "held"}
+    await scene.passes(SETTLING)
+    assert scene.outcomes == {"1": "fired"}
+
+
+async def test_a_keeper_that_starts_follows_changes_since_its_end(scene: Scene):
+    await scene.apply("batch: {max_size: 9, max_wait: 1h}")
+    await scene.send("1")
+    await scene.apply("batch: {max_size: 9, max_wait: 1s}")
+    scene.system.clock.advance(60 * SECOND)
+    await scene.wake()
+    assert scene.outcomes == {"1": "fired"}
 
 
 async def test_a_composite_fires_with_all_its_events(scene: Scene):

@@ -4,7 +4,7 @@
 when something is due: time has come, or a run is over. Both through `services.flow`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -84,6 +84,10 @@ class FlowStore(Protocol):
 
     async def next_wake(self) -> datetime | None:
         """The earliest `wake_at` of all; None if nothing waits for a time."""
+        ...
+
+    async def wake(self, definition_ids: Collection[str], at: datetime) -> None:
+        """All states of these definitions are due at the latest then."""
         ...
 
     def open(self) -> AbstractAsyncContextManager[OpenFlow]:

@@ -1,10 +1,12 @@
 """The flow keeper: what was held goes on when its time has come, or when a run made room.
 
-In: states that are due. Out, in one transaction: decisions, runs, and the states as they are then.
-It relies on the clock and on which runs are over, never on being told.
+In: states that are due, and definitions that changed: what waits does so by the version in force.
+Out, in one transaction: decisions, runs, and the states as they are then. It relies on the clock,
+on which runs are over and on the registry's log, never on being told.
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -25,6 +27,10 @@ BATCH = 500
 """States that are woken in one transaction."""
 PERIOD = 1.0
 """Seconds until it looks again without a ring: what a lost ring costs at most."""
+SETTLING = timedelta(seconds=5)
+"""So long a router may still decide by what was in force before a change."""
+LONG_AGO = timedelta(days=1)
+"""At its start it takes no notice of changes before that: most of those waits are over."""
 
 
 class FlowKeeper:
@@ -43,6 +49,9 @@ class FlowKeeper:
         self._control = control
         self._clock = clock
         self._doorbell = doorbell
+        self._revision = 0
+        self._changed: set[str] = set()
+        self._settled_at = clock.now()
 
     async def run(self) -> None:
         """Until cancelled: when something waits until then, at a ring, or once a second."""
@@ -54,15 +63,31 @@ class FlowKeeper:
         Raises:
             UnavailableError: the store cannot be reached; nothing or some of it was woken.
         """
+        await self._listeners.refresh()
+        await self._follow(self._clock.now())
         due = await self._store.due(self._clock.now(), BATCH)
         if not due:
             return False
-        await self._listeners.refresh()
         try:
             await self._wake(due)
         except RejectedError:
             await self._one_by_one(due)
         return len(due) == BATCH
+
+    async def _follow(self, now: datetime) -> None:
+        """What waits for a definition that changed is due, and again once that has settled."""
+        if self._listeners.revision != self._revision:
+            changed = {
+                id_
+                for id_, entry in self._listeners.entries.items()
+                if entry.revision > self._revision and (entry.changed_at or now) > now - LONG_AGO
+            }
+            await self._store.wake(changed, now)
+            self._changed |= changed
+            self._revision, self._settled_at = self._listeners.revision, now + SETTLING
+        elif self._changed and now >= self._settled_at:
+            await self._store.wake(self._changed, now)
+            self._changed.clear()
 
     async def _wake(self, keys: Sequence[FlowKey]) -> None:
         at = self._clock.now()

@@ -1,8 +1,9 @@
 """Flow states in memory: who locks some of them keeps every other writer waiting."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from activity_core.adapters.memory.decided import write_decided
@@ -80,6 +81,14 @@ class MemoryFlowStore:
         """See `FlowStore.next_wake`."""
         rows = self._state.tables.flow_states.values()
         return min((row.wake_at for row in rows if row.wake_at), default=None)
+
+    async def wake(self, definition_ids: Collection[str], at: datetime) -> None:
+        """See `FlowStore.wake`."""
+        async with self._state.transaction() as tables:
+            for key, row in tables.flow_states.items():
+                if key.definition_id in definition_ids:
+                    wake_at = min(row.wake_at or at, at)
+                    tables.flow_states[key] = replace(row, wake_at=wake_at)
 
     def open(self) -> AbstractAsyncContextManager[OpenFlow]:
         """See `FlowStore.open`."""

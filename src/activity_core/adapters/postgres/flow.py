@@ -5,7 +5,7 @@ making it too. Locks are taken in the order queue row, definitions, runs (by id)
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
@@ -54,6 +54,16 @@ _NEXT_WAKE = """
 select wake_at from flow_states
 where tenant = %(tenant)s and wake_at is not null order by wake_at limit 1
 """
+_HOLDING = """
+select id from unnest(%(definitions)b::text[]) as n (id)
+where exists (select from flow_states where tenant = %(tenant)s and definition_id = id)
+order by id
+"""
+_WAKE = """
+update flow_states set wake_at = %(at)s
+where tenant = %(tenant)s and definition_id = %(definition)s
+    and (wake_at is null or wake_at > %(at)s)
+"""
 
 
 class PostgresOpenFlow:
@@ -87,6 +97,11 @@ class PostgresOpenFlow:
         """See `OpenFlow.open_work`; one round trip."""
         return await lock_open_work(self._conn, self._tenant, run_ids)
 
+    async def wake(self, definition_id: str, at: datetime) -> None:
+        """Make all states of a definition due; it is locked."""
+        values = {"tenant": self._tenant, "definition": definition_id, "at": at}
+        await self._conn.execute(_WAKE, values)
+
     async def write(self, decided: Decided, at: datetime) -> Mapping[str, int]:
         """See `OpenFlow.write`; up to two round trips before what goes with the commit."""
         verdicts = await write_decided(self._conn, self._tenant, decided, at)
@@ -115,11 +130,21 @@ class PostgresFlowStore:
             row = await (await conn.execute(_NEXT_WAKE, {"tenant": self._tenant})).fetchone()
         return row["wake_at"] if row else None
 
+    async def wake(self, definition_ids: Collection[str], at: datetime) -> None:
+        """See `FlowStore.wake`; each under its lock, so that no writer is met half-way."""
+        values = {"tenant": self._tenant, "definitions": list(definition_ids)}
+        async with connection(self._pool) as conn:
+            holding = [row["id"] async for row in await conn.execute(_HOLDING, values)]
+        for definition_id in holding:
+            async with self._open() as flow:
+                await flow.lock([definition_id])
+                await flow.wake(definition_id, at)
+
     def open(self) -> AbstractAsyncContextManager[OpenFlow]:
         """See `FlowStore.open`."""
         return self._open()
 
     @asynccontextmanager
-    async def _open(self) -> AsyncIterator[OpenFlow]:
+    async def _open(self) -> AsyncIterator[PostgresOpenFlow]:
         async with transaction(self._pool) as conn:
             yield PostgresOpenFlow(conn, self._tenant)

@@ -33,6 +33,8 @@ def seconds(length: float) -> timedelta:
 def member(number: int, *, same_as: str = "", **fields) -> Member:
     """The event of that number; those that are the `same_as` something have one occurrence."""
     input_key = ids.occurrence_of_event("test", str(number))
+    same = ids.occurrence_of_dedupe_key(same_as or str(number))
+    fields["keys"] = {"seen": same, **fields.get("keys", {})}
     given: dict[str, Any] = {
         "event_key": ids.event_key("main", "test", str(number)),
         "received_at": START,

@@ -188,6 +188,20 @@ async def test_events_with_the_same_key_are_merged_into_no_batch_twice(scene: Sc
     assert scene.outcomes["4"] == "deduplicated"
 
 
+async def test_what_was_seen_long_ago_is_new(scene: Scene):
+    await scene.apply(
+        "dedupe_key: event.data.no, dedupe_window: 60s, batch: {max_size: 9, max_wait: 5s}"
+    )
+    await scene.send("1", no=7)
+    await scene.passes(5 * SECOND)
+    await scene.send("2", no=7)
+    assert scene.outcomes == {"1": "fired", "2": "deduplicated"}
+    await scene.passes(60 * SECOND)
+    await scene.send("3", no=7)
+    await scene.passes(5 * SECOND)
+    assert scene.outcomes == {"1": "fired", "2": "deduplicated", "3": "fired"}
+
+
 async def test_what_is_paused_when_its_time_has_come_is_skipped(scene: Scene):
     await scene.apply("batch: {max_size: 9, max_wait: 5s}")
     await scene.send("1", "2")

@@ -1,7 +1,8 @@
 """Decisions: what became of one occurrence for one definition, and why.
 
-Made by `services.router` (events), the run itself (slots) and `services.manual_trigger`
-(requests); kept for ever in the decision ledger and read by `explain`.
+Made by `services.router` and `services.flow_keeper` (events), `services.slot_settler` (slots),
+`services.manual_trigger` (requests) and the two kinds of replays; kept in the decision ledger for
+the retention, and read by `explain`.
 """
 
 from dataclasses import dataclass

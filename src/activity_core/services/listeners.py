@@ -12,6 +12,7 @@ from activity_core.core.decision import Outcome, PendingEvent
 from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
 from activity_core.core.definition.trigger import TriggerSet
 from activity_core.core.flow.group import Group, Member, Settled, Stage
+from activity_core.core.flow.step import stages_of
 from activity_core.core.matching.match_index import Hit, MatchIndex
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.registry import RegistryEntry, RegistryStore
@@ -127,8 +128,11 @@ def _member(event: PendingEvent, hit: Hit, trigger: TriggerSet, replay_id: str |
     own = occurrence = ids.occurrence_of_event(envelope.source, envelope.id)
     keys = dict(hit.keys)
     if hit.dedupe_key is not None:
-        occurrence = ids.occurrence_of_dedupe_key(hit.dedupe_key)
-        keys[Stage.SEEN] = occurrence
+        same = ids.occurrence_of_dedupe_key(hit.dedupe_key)
+        if Stage.SEEN in stages_of(trigger):  # which forgets it after a while; a run never would
+            keys[Stage.SEEN] = same
+        else:
+            occurrence = same
     listening = trigger.composite or trigger.event
     return Member(
         input_key=own if replay_id is None else ids.input_of_replay(replay_id, own),

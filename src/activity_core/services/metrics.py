@@ -6,7 +6,9 @@ EVENTS_IN = Counter(
     "activity_core_events_in", "Events at the door, by way in and by answer.", ["via", "answer"]
 )
 DECISIONS = Counter(
-    "activity_core_decisions", "Final decisions about events, by outcome.", ["outcome"]
+    "activity_core_decisions",
+    "Decisions about events, by outcome; what was held counts again when it is final.",
+    ["outcome"],
 )
 REFUSALS = Counter(
     "activity_core_refusals", "Events turned away, by way in and error code.", ["via", "code"]

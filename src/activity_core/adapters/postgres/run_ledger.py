@@ -128,7 +128,7 @@ class PostgresRunLedger:
 
 
 def _claimed(row: DictRow) -> ClaimedRun:
-    events = [EventEnvelope.from_json(json.loads(body)) for body in row["bodies"] or ()]
+    events = tuple(EventEnvelope.from_json(json.loads(body)) for body in row["bodies"] or ())
     return ClaimedRun(
         run_id=row["run_id"],
         definition_id=row["definition_id"],

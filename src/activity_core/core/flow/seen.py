@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from activity_core.core.decision import Outcome
 from activity_core.core.expression.condition import rfc3339
-from activity_core.core.flow.group import FlowState, Group, Mark, Settled, Step
+from activity_core.core.flow.group import FlowState, Group, Mark, Settled, Stage, Step
 
 
 def seen(window: timedelta, state: FlowState, arrived: Sequence[Group], now: datetime) -> Step:
@@ -21,11 +21,11 @@ def seen(window: timedelta, state: FlowState, arrived: Sequence[Group], now: dat
     """
     marks = {
         mark.text.partition(" ")[0]: mark for mark in state.marks if mark.until > now
-    }  # by occurrence key
+    }  # by what the dedupe key gave
     released: list[Group] = []
     settled: list[Settled] = []
     for group in arrived:
-        key, input_key = group.occurrence_key, group.leader.input_key
+        key, input_key = group.leader.keys[Stage.SEEN], group.leader.input_key
         if (mark := marks.get(key)) is None:
             marks[key] = Mark(now + window, f"{key} {input_key}")
             released.append(group)

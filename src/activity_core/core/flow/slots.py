@@ -30,7 +30,7 @@ def slots(
     room = limit - len(running)
     passage = admit(state.waiting, arrived, room, running=running, urgent_first=True)
     running = (*running, *passage.admitted)
-    full = f"{len(running)} of {limit} runs are open, {''.join(running[:1])} the longest"
+    full = f"{len(running)} of {limit} runs are open"
     if when_full is WhenFull.QUEUE:
         waiting, settled = hold(passage, f"waits: {full}")
     else:
@@ -44,7 +44,7 @@ def one_by_one(state: FlowState, arrived: Sequence[Group], ended: Collection[str
     running = _still_open(state, ended)
     passage = admit(state.waiting, arrived, 1 - len(running), running=running)
     running = (*running, *passage.admitted)
-    waiting, settled = hold(passage, f"waits in order: {''.join(running[:1])} is not over")
+    waiting, settled = hold(passage, "waits in order: the run before it is not over")
     return Step(FlowState(waiting, running), passage.released, settled)
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,11 +72,16 @@ class Program:
 
     @classmethod
     async def start(
-        cls, *arguments: str, log: Path, env: Mapping[str, str], cwd: Path | None = None
+        cls,
+        *arguments: str,
+        log: Path,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        command: Sequence[str] = (COMMAND,),
     ) -> "Program":
         with log.open("ab") as out:
             process = await asyncio.create_subprocess_exec(
-                COMMAND,
+                *command,
                 *arguments,
                 env=dict(env),
                 cwd=cwd,

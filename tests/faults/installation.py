@@ -22,7 +22,7 @@ from nats.js.errors import NotFoundError as StreamNotFoundError
 from psycopg.rows import dict_row
 from tests.api import STRUCTURED, Api, api_at, eventually
 from tests.invariants import Connection, Published, unfinished, violations
-from tests.program import Program, environment
+from tests.program import COMMAND, Program, environment
 
 from activity_core.adapters.postgres.migrate import migrate
 from activity_core.embedded.directory import locked
@@ -54,12 +54,21 @@ class Installation:
     refused: int = 0
 
     async def start(
-        self, name: str, *, called: str = "", settings: Mapping[str, str] = MappingProxyType({})
+        self,
+        name: str,
+        *,
+        called: str = "",
+        settings: Mapping[str, str] = MappingProxyType({}),
+        command: Sequence[str] = (COMMAND,),
     ) -> None:
         """Start the API or an agent; `called` something else if it is not the only one."""
         called = called or name
         self.programs[called] = await Program.start(
-            name, log=self.home / f"{called}.log", env={**self.env, **settings}, cwd=self.home
+            name,
+            log=self.home / f"{called}.log",
+            env={**self.env, **settings},
+            cwd=self.home,
+            command=command,
         )
 
     async def kill(self, name: str) -> None:
@@ -148,16 +157,18 @@ class Installation:
         finally:
             await client.close()
 
-    async def assert_invariants(self) -> None:
-        """Everything settled, and nothing lost, doubled or out of order."""
+    async def assert_invariants(self) -> list[Published]:
+        """Everything settled, and nothing lost, doubled or out of order; gives what left."""
         await self.settled()
         for name, program in self.programs.items():
             program.assert_alive()
             surprises = [line for line in program.output.splitlines() if SURPRISE in line]
             assert not surprises, f"{name}: {surprises[:3]}"
+        published = await self.published()
         async with self.connection() as connection:
-            found = await violations(connection, await self.published(), self.accepted)
+            found = await violations(connection, published, self.accepted)
         assert not found, "\n".join(found[:20])
+        return published
 
 
 @asynccontextmanager

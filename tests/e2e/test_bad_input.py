@@ -1,5 +1,6 @@
 """What must be refused is refused with a problem document, and nothing of it is stored."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,26 @@ async def test_definitions_are_applied_all_or_none(stack: Stack, tmp_path: Path)
     [issue] = answer.json()["issues"]
     assert (issue["line"], issue["path"]) == (8, "trigger.event.filtre")
     assert (await stack.api.http.get("/v1/definitions/good-one")).status_code == 404
+
+
+async def test_filters_that_cannot_compile(stack: Stack, tmp_path: Path) -> None:
+    refused = {
+        "event.data.amount >": "Syntax error: mismatched input the end (at 1:20)",
+        "evnt.data.amount > 1": "unknown variable evnt (at 1:1) (did you mean event?)",
+        "true && amount > 1": "unknown variable amount (at 1:9) (known: event)",
+        "context.x == 1": "unknown variable context (at 1:1) (known: event)",
+        "event.data.at < now()": "unknown function now (at 1:20)",
+        "event.data.amount + 1": "must be true or false, is int",
+    }
+    for number, expression in enumerate(refused):
+        text = GOOD.replace("type: bad.input", f"type: bad.input, filter: {expression}")
+        (tmp_path / f"{number}.yaml").write_text(text.replace("good-one", f"wrong-{number}"))
+    commands = [stack.cli(command, str(tmp_path)) for command in ("validate", "apply")]
+    for done in await asyncio.gather(*commands):
+        assert done.code == 1
+        for number, message in enumerate(refused.values()):
+            place = f"{tmp_path}/{number}.yaml:3:44: trigger.event.filter"
+            assert f"{place}: {message}" in done.err
 
 
 @pytest.mark.parametrize(

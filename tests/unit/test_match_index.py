@@ -279,3 +279,13 @@ def test_it_finds_what_the_patterns_say(definitions: Any, type_: Any) -> None:
     }
     assert {hit.definition_id for hit in matches.hits} == expected
     assert matches.listened == len(expected)
+
+
+def test_what_never_matches_goes_as_it_came() -> None:
+    never = [f"event.data.a in [] && event.data.a == {n}" for n in range(20)]
+    some = [f"event.data.a > {n} && event.data.a < {n}" for n in range(20)]
+    made = index(*(definition(f"d{n}", type="*", filter=t) for n, t in enumerate(never + some)))
+    assert not made.match(event(data={"a": 1})).hits
+    for n in range(40):
+        made.remove(f"d{n}")
+    assert not made._types

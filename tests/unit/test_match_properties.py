@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activity_core.core.definition.definition import ActivityDefinition
@@ -102,13 +102,27 @@ def conditions(draw: Any) -> str:
     return text
 
 
+def cel(text: str) -> Program:
+    return compile_expression(text, variables=EVENT_VARIABLES)
+
+
+def compiles(text: str) -> bool:
+    try:
+        cel(text)
+    except ExpressionError:
+        return False
+    return True
+
+
 @st.composite
-def filters(draw: Any) -> str:
+def any_filters(draw: Any) -> str:
     parts = [f"({part})" for part in draw(st.lists(conditions(), min_size=1, max_size=4))]
     if draw(st.integers(0, 9)) == 0:
         return f"!({parts[0]})" if len(parts) == 1 else " || ".join(parts)
     return " && ".join(parts)
 
+
+filters = any_filters().filter(compiles)
 
 inner_maps = st.dictionaries(st.sampled_from([*KEYS, "a\0"]), scalars, max_size=4)
 maps = st.fixed_dictionaries(
@@ -124,12 +138,12 @@ events = st.builds(
     extensions=st.sampled_from([{}, {"ext": "ab"}, {"ext": 1}, {"ext": True}]),
 )
 TYPES = ("order.created", "order.*", "*", "invoice", "o*", "a")
-crowded = st.fixed_dictionaries({"type": st.just("*"), "filter": filters()})
+crowded = st.fixed_dictionaries({"type": st.just("*"), "filter": filters})
 patterns = crowded | st.fixed_dictionaries(
     {"types": st.lists(st.sampled_from(TYPES), min_size=1, max_size=3)},
     optional={
         "source": st.sampled_from(["/shop", "/shop*", "/*", "/x"]),
-        "filter": filters(),
+        "filter": filters,
     },
 )
 triggers = st.one_of(
@@ -190,27 +204,14 @@ def passing(each: ActivityDefinition, heard: Any, event: Any) -> Iterator[tuple[
                 yield name, f"filter: {error}"
 
 
-def cel(text: str) -> Program:
-    return compile_expression(text, variables=EVENT_VARIABLES)
-
-
-def compiles(trigger: Any) -> bool:
-    each = definition(0, trigger)
-    try:
-        for part in each.trigger.heard:
-            cel(part.filter or "true")
-    except ExpressionError:
-        return False
-    return True
-
-
 def asserted(index: MatchIndex, known: dict[int, ActivityDefinition], event: Any) -> None:
     found = index.match(event)
     expected = naive(known, event)
     assert (found.listened, list(found.hits)) == (expected.listened, expected.hits)
 
 
-@given(st.lists(triggers.filter(compiles), max_size=30), st.lists(events, min_size=1, max_size=6))
+@given(st.lists(triggers, max_size=20), st.lists(events, min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_it_finds_what_all_filters_say(many: Any, happened: Any) -> None:
     index, known = MatchIndex(), {}
     for number, trigger in enumerate(many):
@@ -220,20 +221,74 @@ def test_it_finds_what_all_filters_say(many: Any, happened: Any) -> None:
         asserted(index, known, event)
 
 
-@given(filters(), st.lists(events, min_size=1, max_size=6))
-@settings(max_examples=400)
+@given(filters, st.lists(events, min_size=1, max_size=6))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_one_filter(text: str, happened: Any) -> None:
-    trigger = {"event": {"type": "*", "filter": text}}
-    if compiles(trigger):
-        index, known = MatchIndex(), {0: definition(0, trigger)}
-        index.put(known[0], 0)
+    index, known = MatchIndex(), {0: definition(0, {"event": {"type": "*", "filter": text}})}
+    index.put(known[0], 0)
+    for event in happened:
+        asserted(index, known, event)
+
+
+EDGES = (1, True, 1.0, 2, "a", "ab", None, 2**53 - 1, 2**53, 2**53 + 1, 9007199254740992.0)
+edges = st.sampled_from(EDGES)
+
+
+@st.composite
+def close_filters(draw: Any) -> str:
+    """About two paths and a few values, so that they meet each other and the events."""
+    one, other = draw(st.permutations(["event.data.a", "event.data.b"]))
+    value, second = literal(draw(edges)), literal(draw(edges))
+    number = draw(st.sampled_from([1, 1.0, 2, 2**53 - 1, 2**53, 9007199254740992.0]))
+    text: str = draw(
+        st.sampled_from(
+            [
+                f"{one} == {value}",
+                f"{one} in [{value}, {second}]",
+                f"{one} == {value} || {one} == {second}",
+                f"{one} == {value} || {other} == {second}",
+                f"{one} != {value} && {other} == {second}",
+                f"{one} {draw(st.sampled_from(['<', '<=', '>', '>=']))} {number!r}",
+                f"{one} >= {number!r} && {one} <= 3 && {other} == {value}",
+                f"{one}.startsWith('{draw(st.sampled_from(['', 'a', 'ab', 'abc']))}')",
+                f"has({one}) && !has({other})",
+                one,
+                f"!{one}",
+            ]
+        )
+    )
+    return text
+
+
+close_events = st.fixed_dictionaries({}, optional={"a": edges, "b": edges}).map(
+    lambda data: EventEnvelope(id="1", source="/", type="a", data=dict(data))
+)
+
+
+@pytest.mark.parametrize("few", [0, 30])
+def test_close_filters(few: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sieve, "_FEW", few)
+
+    @given(
+        st.lists(close_filters(), min_size=1, max_size=12),
+        st.lists(close_events, min_size=3, max_size=8),
+    )
+    @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    def check(texts: Any, happened: Any) -> None:
+        index = MatchIndex()
+        known: dict[int, ActivityDefinition] = {}
+        for number, text in enumerate(texts):
+            known[number] = definition(number, {"event": {"type": "*", "filter": text}})
+            index.put(known[number], number)
         for event in happened:
             asserted(index, known, event)
 
+    check()
+
 
 steps = st.one_of(
-    st.tuples(st.integers(0, 30), triggers.filter(compiles)),
-    st.tuples(st.integers(0, 30), triggers.filter(compiles)),
+    st.tuples(st.integers(0, 30), triggers),
+    st.tuples(st.integers(0, 30), triggers),
     st.tuples(st.integers(0, 30), st.none()),
     events,
 )
@@ -243,7 +298,8 @@ steps = st.one_of(
 def test_it_stays_so_while_definitions_come_and_go(few: int, monkeypatch: Any) -> None:
     monkeypatch.setattr(sieve, "_FEW", few)
 
-    @given(st.lists(steps, max_size=40))
+    @given(st.lists(steps, max_size=25))
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(happened: Any) -> None:
         index = MatchIndex()
         known: dict[int, ActivityDefinition] = {}
@@ -262,6 +318,17 @@ def test_it_stays_so_while_definitions_come_and_go(few: int, monkeypatch: Any) -
         assert not index._listeners
 
     check()
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30))
+def test_intervals_that_touch(ranges: Any) -> None:
+    intervals: Intervals[int] = Intervals()
+    sides = [(min(side) - 4.5, max(side) - 4.5) for side in ranges]
+    for item, (low, high) in enumerate(sides):
+        intervals.put(low, high, item)
+    for number in [half / 2 for half in range(-12, 13)]:
+        expected = [item for item, (low, high) in enumerate(sides) if low <= number <= high]
+        assert sorted(intervals.at(number)) == expected
 
 
 floats = st.floats(allow_nan=False) | st.sampled_from([float(number) for number in NUMBERS])

@@ -215,7 +215,7 @@ class _Shelf(Generic[Item]):
 
 def _is_usable(clause: Clause) -> bool:
     if isinstance(clause, OneOf):
-        return len(clause.keys) <= _MOST_KEYS
+        return 0 < len(clause.keys) <= _MOST_KEYS
     return not isinstance(clause, Differs)
 
 

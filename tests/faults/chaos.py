@@ -7,6 +7,7 @@ the oracle says should be in them.
 import asyncio
 import random  # noqa: TID251 - of a seed
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -33,6 +34,9 @@ UNDER_WAY = {
     "temporal": "runs where finished_at is null",
 }
 """What is killed, and what it is in the middle of then."""
+
+PATIENCE = 600.0
+"""Seconds until the next one has its turn."""
 
 ANSWERED = frozenset({200, 409, 503})
 """Done; displaced meanwhile; an outage."""
@@ -93,10 +97,12 @@ async def chaos(running: Installation, outside: Outside, seed: int, size: Size) 
 
 
 async def _kill_in_turn(running: Installation, senders: Senders, victims: Sequence[str]) -> None:
-    """At equal shares of what is sent; each is brought back at once."""
+    """At equal shares of what is routed; each is brought back at once."""
     for number, victim in enumerate(victims, 1):
-        await senders.reached(number / (len(victims) + 1))
-        await eventually(partial(_has_work, running, victim), f"{victim} has work")
+        routed = partial(_routed, running, senders, number / (len(victims) + 1))
+        await eventually(routed, f"it is the turn of {victim}", PATIENCE)
+        with suppress(AssertionError):  # it may be quick: somebody sends all the time
+            await eventually(partial(_has_work, running, victim), f"{victim} has work", 1)
         if victim in running.servers:
             await running.kill_server(victim)
             await running.servers[victim].start()
@@ -104,14 +110,17 @@ async def _kill_in_turn(running: Installation, senders: Senders, victims: Sequen
             await running.replace(victim)
 
 
+async def _routed(running: Installation, senders: Senders, share: float) -> bool:
+    pending = await _rows(running, "select count(*) from pending_events")
+    return senders.share(less=int(pending[0])) >= share
+
+
 async def _has_work(running: Installation, victim: str) -> bool:
-    async with running.connection() as connection:
-        rows = await connection.execute(f"select from {UNDER_WAY[victim]} limit 1".encode())
-        return rows.rowcount == 1
+    return bool(await _rows(running, f"select 1 from {UNDER_WAY[victim]} limit 1"))
 
 
 async def complete_what_waits(running: Installation, within: float) -> None:
-    """Until all runs are over: people do what they wait for."""
+    """Until all runs are over, and all of it is told: people do what runs wait for."""
 
     async def over() -> bool:
         for task in await _rows(
@@ -124,8 +133,9 @@ async def complete_what_waits(running: Installation, within: float) -> None:
             assert answer.status_code in ANSWERED, answer.text
         return not await _rows(
             running,
-            """select run_id from runs
-            where finished_at is null and definition_id like 'chaos-%' limit 1""",
+            """(select run_id from runs
+            where finished_at is null and definition_id like 'chaos-%' limit 1)
+            union all (select event_id from pending_outbox limit 1)""",
         )
 
     await eventually(over, "all runs are over", within)

@@ -237,6 +237,22 @@ async def test_a_run(system: MemorySystem) -> None:
     assert "expression_failed" in failed
 
 
+async def test_a_run_of_several_events_is_told_by_the_one_that_leads(system: MemorySystem) -> None:
+    both = """
+id: both
+trigger: {composite: {count: {type: two, at_least: 2}, within: 1h}}
+rules: [{id: all, tasks: [{id: t, human: {title: T}}]}]
+"""
+    async with system.client() as client:
+        await client.put("/v1/definitions", content=both, headers=YAML)
+        for name in ("a", "b"):
+            await send(client, event(name, type="two"))
+        await system.work()
+    text = unescape(await show(system, f"/console/runs/{await run_id(system, 'both')}"))
+    told = r"fired</span> leads a run of 2 events, and 1 more decision that"
+    assert re.search(told, text)
+
+
 async def test_lists_filter(system: MemorySystem) -> None:
     runs = await show(system, "/console/runs?definition_id=broken&status=failed")
     assert "definition_id is <strong>broken</strong>" in runs

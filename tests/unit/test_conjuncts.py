@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from activity_core.core.matching.conjuncts import conjuncts, filter_tree
-from activity_core.core.matching.syntax import (
+from activity_core.core.expression.syntax import (
     Call,
     Field,
     Items,
@@ -13,6 +12,7 @@ from activity_core.core.matching.syntax import (
     Name,
     Opaque,
 )
+from activity_core.core.matching.conjuncts import conjuncts, filter_tree
 
 
 def texts(text: str) -> list[str]:

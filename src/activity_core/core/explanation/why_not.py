@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from activity_core.core.errors import ExpressionError
 from activity_core.core.expression.condition import Bindings, Program, compile_expression
 from activity_core.core.expression.message import shorten
+from activity_core.core.expression.syntax import Call, Items, Literal, Node
 from activity_core.core.jsontext import canonical_json
 from activity_core.core.matching.conjuncts import EVENT_VARIABLES, Conjunct, conjuncts
-from activity_core.core.matching.syntax import Call, Items, Literal, Node
 
 LONGEST_VALUE = 80
 LONGEST_CLAUSE = 200

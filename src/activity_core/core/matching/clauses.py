@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from activity_core.core.expression.syntax import Call, Field, Items, Literal, Name, Node
 from activity_core.core.matching.clause import (
     NO_SCALAR,
     Clause,
@@ -25,7 +26,6 @@ from activity_core.core.matching.clause import (
     key_of,
 )
 from activity_core.core.matching.conjuncts import conjunct_trees, filter_tree
-from activity_core.core.matching.syntax import Call, Field, Items, Literal, Name, Node
 
 _EXACT = 2.0**53
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from activity_core.core.expression.condition import parse_expression
-from activity_core.core.matching.syntax import AND, Call, Node, syntax_tree
+from activity_core.core.expression.syntax import AND, Call, Node, syntax_tree
 
 EVENT_VARIABLES = frozenset({"event"})
 """What expressions of a trigger see: `filter`, `dedupe_key`, and every `key`."""

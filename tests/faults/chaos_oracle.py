@@ -4,7 +4,7 @@ In: definitions as documents, events as they were sent. Out: per definition the 
 for it. It asks CEL itself; index, router and compiler of the product take no part.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -44,17 +44,22 @@ def ask(definitions: Iterable[Definition], events: Mapping[str, Json]) -> Oracle
     """Who each event is for."""
     definitions = list(definitions)
     wanted = {each.id: Wanted() for each in definitions}
-    listened = dict.fromkeys(events, 0)
+
+    @cache
+    def hearing(type_: str, source: str) -> Sequence[tuple[Definition, Mapping[str, Json]]]:
+        heard = [
+            (each, {part: p for part, p in each.patterns.items() if _hears(p, type_, source)})
+            for each in definitions
+        ]
+        return [(each, patterns) for each, patterns in heard if patterns]
+
+    listened = {}
     for name, event in events.items():
         bindings = _VALUES.Activation({"event": _ABSENT | event})
-        for each in definitions:
-            patterns = {
-                part: found for part, found in each.patterns.items() if _hears(found, event)
-            }
-            listened[name] += bool(patterns)
-            answers = {
-                part: _holds(found.get("filter"), bindings) for part, found in patterns.items()
-            }
+        hears = hearing(event["type"], event["source"])
+        listened[name] = len(hears)
+        for each, patterns in hears:
+            answers = {part: _holds(p.get("filter"), bindings) for part, p in patterns.items()}
             mine = wanted[each.id]
             if parts := frozenset(part for part, answer in answers.items() if answer):
                 mine.parts[name] = parts
@@ -68,11 +73,10 @@ def value_of(text: str, event: Json) -> Any:
     return _program(text).eval(_VALUES.Activation({"event": _ABSENT | event})).plain_value()
 
 
-def _hears(pattern: Json, event: Json) -> bool:
+def _hears(pattern: Json, type_: str, source: str) -> bool:
     types = pattern.get("types") or [pattern["type"]]
-    return any(_like(each, event["type"]) for each in types) and _like(
-        pattern.get("source", "*"), event["source"]
-    )
+    of_type = any(_like(each, type_) for each in types)
+    return of_type and _like(pattern.get("source", "*"), source)
 
 
 def _like(pattern: str, text: str) -> bool:

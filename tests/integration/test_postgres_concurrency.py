@@ -21,7 +21,7 @@ from tests.contract.stores import (
 
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
 from activity_core.bootstrap.stores import Stores as Adapters
-from activity_core.core.errors import RejectedError, UnavailableError
+from activity_core.core.errors import InvalidEventError, RejectedError, UnavailableError
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
 from activity_core.ports.inbox import Acceptance
@@ -132,7 +132,11 @@ async def test_an_event_that_cannot_be_read_any_more_blocks_nothing(stores: Stor
             [stores.tenant],
         )
     async with stores.inbox.take(10) as batch:
-        assert [each.envelope.id for each in batch.events] == ["new"]
+        old, new = batch.events
+        assert (old.id, new.envelope.id) == ("old", "new")
+        with pytest.raises(InvalidEventError) as refusal:
+            _ = old.envelope
+        await batch.bury(old, refusal.value.code, refusal.value.message, AT)
     assert await stores.inbox.depth() == 1
     [letter] = (await stores.reading.dead_letters(Query())).items
     assert (letter["code"], letter["subject"]) == ("event_invalid", "order.created")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.patterns import takes
+from activity_core.core.event.stored_event import StoredEvent
 from activity_core.core.expression.condition import Bindings, Program
 from activity_core.core.flow.group import Stage
 from activity_core.core.matching.match_index import Hit, MatchIndex
@@ -25,7 +26,7 @@ def triggered(trigger: Any, id_: Any = "d") -> Any:
 
 
 def event(type_: Any = "order.created", data: Any = None, source: Any = "/shop") -> Any:
-    return EventEnvelope(id="1", source=source, type=type_, data=data)
+    return StoredEvent.of(EventEnvelope(id="1", source=source, type=type_, data=data))
 
 
 def index(*definitions: Any) -> MatchIndex:

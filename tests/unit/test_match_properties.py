@@ -12,6 +12,7 @@ from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import ExpressionError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.patterns import takes
+from activity_core.core.event.stored_event import StoredEvent
 from activity_core.core.expression.condition import Bindings, Program, compile_expression
 from activity_core.core.matching import sieve
 from activity_core.core.matching.intervals import Intervals
@@ -23,7 +24,7 @@ NUMBERS = (
     *(0, 1, -1, 2, 5, 100, 2**53 - 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 2**70, -(2**70)),
     *(0.0, -0.0, 1.0, 1.5, -1.5, 5e-324, 1e300, 9007199254740992.0, 1.8446744073709552e19),
 )
-KEYS = ("a", "b", "c", "x-y")
+KEYS = ("a", "b", "c", "x-y", "ä", "")
 
 paths = st.one_of(
     st.sampled_from(KEYS).map(lambda key: ["data", key]),
@@ -205,9 +206,11 @@ def passing(each: ActivityDefinition, heard: Any, event: Any) -> Iterator[tuple[
 
 
 def asserted(index: MatchIndex, known: dict[int, ActivityDefinition], event: Any) -> None:
-    found = index.match(event)
-    expected = naive(known, event)
-    assert (found.listened, list(found.hits)) == (expected.listened, expected.hits)
+    expected = naive(known, StoredEvent.of(event).envelope)
+    for _ in "first from the whole event", "then from an excerpt":
+        found = index.match(StoredEvent.of(event))
+        assert (found.listened, list(found.hits)) == (expected.listened, expected.hits)
+        index._excerpts._whole = 0
 
 
 @given(st.lists(triggers, max_size=20), st.lists(events, min_size=1, max_size=4))
@@ -316,6 +319,7 @@ def test_it_stays_so_while_definitions_come_and_go(few: int, monkeypatch: Any) -
             index.remove(f"d{number:03}")
         assert not index._types
         assert not index._listeners
+        assert not index._excerpts
 
     check()
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -135,6 +136,20 @@ async def test_a_loop_of_our_own_events_is_buried(scene: Scene):
     assert letter.code == "causation_too_deep"
     assert EventEnvelope.from_json(json.loads(letter.body)).id == "deep"
     assert len(scene.system.state.tables.routings) == 1
+
+
+async def test_an_event_that_cannot_be_read_any_more_is_buried(scene: Scene):
+    await scene.accept("old", "new")
+    events = scene.system.state.tables.events
+    [key] = [key for key, row in events.items() if row.envelope.id == "old"]
+    lax = replace(events[key].envelope, subject="no\ncontrols")
+    events[key] = replace(events[key], envelope=lax)
+    await scene.router.step()
+    [letter] = scene.system.state.tables.dead_letters.values()
+    assert (letter.code, letter.subject) == ("event_invalid", "order.created")
+    assert letter.body == lax.to_bytes()
+    assert len(scene.system.state.tables.routings) == 1
+    assert await scene.system.inbox.depth() == 0
 
 
 class Refusing:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.event.stored_event import StoredEvent
 
 
 class Outcome(StrEnum):
@@ -30,19 +30,16 @@ class Outcome(StrEnum):
     HELD = "held"
 
 
-@dataclass(frozen=True, slots=True)
-class PendingEvent:
+@dataclass(frozen=True)
+class PendingEvent(StoredEvent):
     """An accepted event that is not routed yet.
 
-    `position` orders the inbox (it is not a commit order); `key` identifies the event; `size` is
-    that of its body in bytes.
+    `position` orders the inbox (it is not a commit order); `key` identifies the event.
     """
 
     position: int
     key: bytes
     received_at: datetime
-    envelope: EventEnvelope
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,11 @@ class DeadLetter:
         return cls(
             dead_letter_id=ids.digest("inbox", event.key, str(event.position)).hex()[:32],
             via="router",
-            subject=event.envelope.type,
+            subject=event.type,
             code=code,
             message=message,
             headers={"content-type": "application/cloudevents+json"},
-            body=event.envelope.to_bytes(),
+            body=event.body,
             buried_at=at,
         )
 

@@ -76,7 +76,7 @@ class EventReview:
             looked_at += 1
             if event.key in page.existing:
                 existing += 1
-            elif event.envelope.causation_depth <= MAX_CAUSATION_DEPTH:
+            elif event.causation_depth <= MAX_CAUSATION_DEPTH:
                 judged = self._listeners.judged(event, at, only=definition_id, replay_id=replay_id)
                 reviewed.groups += judged.groups
                 reviewed.settled += judged.settled

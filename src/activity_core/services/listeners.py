@@ -88,8 +88,11 @@ class Listeners:
             at: now.
             only: a definition; the others are neither asked nor counted.
             replay_id: of the replay that asks: decisions are about the event in it.
+
+        Raises:
+            InvalidEventError: somebody listens to it, and it is not readable.
         """
-        matches = self._index.match(event.envelope)
+        matches = self._index.match(event)
         hits = [hit for hit in matches.hits if only in (None, hit.definition_id)]
         judged = Judged(matches.listened, matches.listened - len(matches.hits))
         for hit in hits:
@@ -125,7 +128,7 @@ def why_silent(entry: RegistryEntry) -> str:
 
 def _member(event: PendingEvent, hit: Hit, trigger: TriggerSet, replay_id: str | None) -> Member:
     envelope = event.envelope
-    own = occurrence = ids.occurrence_of_event(envelope.source, envelope.id)
+    own = occurrence = event.input_key
     keys = dict(hit.keys)
     if hit.dedupe_key is not None:
         same = ids.occurrence_of_dedupe_key(hit.dedupe_key)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import structlog
 
 from activity_core.core.decision import Outcome, PendingEvent, Routing
-from activity_core.core.errors import RejectedError
+from activity_core.core.errors import InvalidEventError, RejectedError
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.inbox import Inbox, RoutingBatch
@@ -68,11 +68,15 @@ class Router:
         at = self._clock.now()
         judged: list[tuple[PendingEvent, Judged]] = []
         for event in batch.events:
-            if event.envelope.causation_depth > MAX_CAUSATION_DEPTH:
-                await batch.bury(event, *_loop(event), at)
-                DEAD_LETTERS.labels("router", "causation_too_deep").inc()
-            else:
-                judged.append((event, self._listeners.judged(event, at)))
+            try:
+                if event.causation_depth <= MAX_CAUSATION_DEPTH:
+                    judged.append((event, self._listeners.judged(event, at)))
+                    continue
+                code, message = _loop(event)
+            except InvalidEventError as error:  # an older, laxer program accepted it
+                code, message = error.code, error.message
+            await batch.bury(event, code, message, at)
+            DEAD_LETTERS.labels("router", code).inc()
         decided = await self._control.decide(
             batch.flow,
             self._listeners.entries,
@@ -100,7 +104,7 @@ class Router:
         """The database refused a batch: find the event it is about, bury it, route the rest."""
         positions = [event.position for event in taken]
         if len(positions) == 1:
-            log.warning("event_buried", event_id=taken[0].envelope.id, code=error.code)
+            log.warning("event_buried", event_id=taken[0].id, code=error.code)
             async with self._inbox.take(1, only=positions) as batch:
                 for event in batch.events:
                     await batch.bury(event, error.code, str(error), self._clock.now())
@@ -113,7 +117,7 @@ class Router:
 
 def _loop(event: PendingEvent) -> tuple[str, str]:
     message = (
-        f"{event.envelope.causation_depth} events of our own led to this one, over the limit of "
+        f"{event.causation_depth} events of our own led to this one, over the limit of "
         f"{MAX_CAUSATION_DEPTH}: a definition probably triggers itself"
     )
     return "causation_too_deep", message

@@ -71,7 +71,7 @@ class SimulatedRouting:
         """
         at = self._clock.now()
         key = ids.event_key(self._tenant, event.source, event.id)
-        pending = PendingEvent(0, key, at, event, len(event.to_bytes()))
+        pending = PendingEvent.of(event, position=0, key=key, received_at=at)
         found = await asyncio.to_thread(self._judged, pending, entries, at)
         decided, displaced = await glanced(self._flow, self._control, entries, found.groups, at)
         said = verdict.one_each(

@@ -9,7 +9,6 @@ from activity_core.adapters.memory.decided import write_decided
 from activity_core.adapters.memory.flow import MemoryOpenFlow
 from activity_core.adapters.memory.rows import EventRow, RoutingRow
 from activity_core.adapters.memory.state import Draft, State, Tables
-from activity_core.core import ids
 from activity_core.core.decision import Outcome, PendingEvent, Routing
 from activity_core.core.errors import RejectedError
 from activity_core.ports.dead_letters import DeadLetter
@@ -34,7 +33,7 @@ class MemoryRoutingBatch:
     ) -> Mapping[str, int]:
         """See `RoutingBatch.record`."""
         tables = await self._draft.tables()
-        arrived = {_input_key(routing): routing for routing in routings}
+        arrived = {routing.event.input_key: routing for routing in routings}
         verdicts = write_decided(self._state, tables, decided, at, arrived=arrived)
         for key, routing in arrived.items():
             mine = [each.outcome.value for each in verdicts if each.member.input_key == key]
@@ -51,7 +50,7 @@ class MemoryRoutingBatch:
         if counts.total() != routing.listened:
             raise RejectedError(
                 f"{routing.listened} listened, but {counts.total()} have an outcome",
-                subject=f"event {routing.event.envelope.id}",
+                subject=f"event {routing.event.id}",
             )
         row = RoutingRow(routing.revision, routing.listened, +counts, at)
         tables.routings[routing.event.key] = row
@@ -103,7 +102,9 @@ class MemoryInbox:
             elif alone:
                 stack.enter_context(self._state.hold(_ALONE, [alone]))
             free = [
-                _pending(position, event)
+                PendingEvent.of(
+                    event.envelope, position=position, key=key, received_at=event.received_at
+                )
                 for position, key in self._state.tables.pending_events.items()
                 if (only is None or position in only)
                 and not self._state.is_held(_POSITIONS, position)
@@ -127,13 +128,3 @@ class MemoryInbox:
     async def depth(self) -> int:
         """See `Inbox.depth`."""
         return len(self._state.tables.pending_events)
-
-
-def _input_key(routing: Routing) -> str:
-    envelope = routing.event.envelope
-    return ids.occurrence_of_event(envelope.source, envelope.id)
-
-
-def _pending(position: int, row: EventRow) -> PendingEvent:
-    size = len(row.envelope.to_bytes())
-    return PendingEvent(position, row.key, row.received_at, row.envelope, size)

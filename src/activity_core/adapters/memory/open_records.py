@@ -84,4 +84,4 @@ class MemoryOpenRecords:
 
 
 def _event(row: EventRow) -> PendingEvent:
-    return PendingEvent(0, row.key, row.received_at, row.envelope, len(row.envelope.to_bytes()))
+    return PendingEvent.of(row.envelope, position=0, key=row.key, received_at=row.received_at)

@@ -54,7 +54,8 @@ heard as (
     select received_at, event_key from routed where heard
     order by received_at, event_key limit %(limit)s
 )
-select h.received_at, h.event_key, e.body, l.received_at as last_at, l.event_key as last_key,
+select h.received_at, h.event_key, e.source, e.event_id, e.type, e.body,
+    l.received_at as last_at, l.event_key as last_key,
     (select count(*) from scanned) as scanned, (select count(*) from routed) as routed
 from (values (1)) as one
 left join lateral (
@@ -62,13 +63,13 @@ left join lateral (
 ) l on true
 left join heard h on true
 left join lateral (
-    select body from events
+    select source, event_id, type, body from events
     where tenant = %(tenant)s and received_at = h.received_at and event_key = h.event_key offset 0
 ) e on true
 order by h.received_at, h.event_key
 """
 ONE_EVENT = """
-select e.received_at, e.event_key, e.body
+select e.received_at, e.event_key, e.source, e.event_id, e.type, e.body
 from event_keys k join events e on e.tenant = k.tenant and e.received_at = k.received_at
     and e.event_key = k.event_key
 where k.tenant = %(tenant)s and k.event_key = %(key)b

@@ -12,11 +12,7 @@ from psycopg.rows import DictRow
 from activity_core.adapters.postgres.advisory import lock_name
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, depth, transaction
 from activity_core.adapters.postgres.routing_batch import PostgresRoutingBatch
-from activity_core.core import ids
 from activity_core.core.decision import PendingEvent
-from activity_core.core.errors import InvalidEventError
-from activity_core.core.event.envelope import EventEnvelope
-from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.inbox import Acceptance, Arrival, RoutingBatch
 
 # Arrays travel in binary: psycopg would look at every character of the others, to escape it.
@@ -58,14 +54,14 @@ where tenant = %(tenant)s and event_key = any(%(keys)b::bytea[])
 # Lateral with `offset 0`, here and elsewhere: each row is looked up by its key, in its partition,
 # whatever a planner thinks of tables that it saw empty.
 _TAKE = """
-select p.position, p.event_key, p.received_at, e.type, e.body
+select p.position, p.event_key as key, p.received_at, e.source, e.event_id as id, e.type, e.body
 from (
     select position, event_key, received_at from pending_events
     where tenant = %(tenant)s and true
     order by position limit %(limit)s for update skip locked
 ) p
 cross join lateral (
-    select type, body from events
+    select source, event_id, type, body from events
     where tenant = %(tenant)s and received_at = p.received_at and event_key = p.event_key offset 0
 ) e
 order by p.position
@@ -136,14 +132,9 @@ class PostgresInbox:
         async with transaction(self._pool) as conn:
             batch = PostgresRoutingBatch(conn, self._tenant)
             may = not alone or await self._is_first(conn)
-            for row in await self._pending(conn, limit, only) if may else ():
-                try:
-                    envelope = EventEnvelope.from_bytes(row["body"])
-                except InvalidEventError as error:
-                    await batch.bury_letter(row["position"], _unreadable(row, error))
-                else:
-                    place = row["position"], row["event_key"], row["received_at"]
-                    batch.events.append(PendingEvent(*place, envelope, len(row["body"])))
+            if may:
+                rows = await self._pending(conn, limit, only)
+                batch.events += [PendingEvent(**row) for row in rows]
             yield batch
 
     async def _is_first(self, conn: Connection) -> bool:
@@ -182,17 +173,3 @@ def _columns(arrivals: Collection[Arrival]) -> dict[str, object]:
         "subjects": [envelope.subject for envelope in envelopes],
         "times": [envelope.time and envelope.time.isoformat() for envelope in envelopes],
     }
-
-
-def _unreadable(row: DictRow, error: InvalidEventError) -> DeadLetter:
-    """For an event that an older, laxer program accepted: it must not block what is behind it."""
-    return DeadLetter(
-        dead_letter_id=ids.digest("inbox", row["event_key"], str(row["position"])).hex()[:32],
-        via="router",
-        subject=row["type"],
-        code=error.code,
-        message=error.message,
-        headers={"content-type": "application/cloudevents+json"},
-        body=row["body"],
-        buried_at=row["received_at"],
-    )

@@ -3,8 +3,8 @@
 Locks are taken in the order replay, flow states, runs; nobody goes the other way.
 """
 
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -13,10 +13,8 @@ from psycopg.rows import DictRow
 from activity_core.adapters.postgres import event_replays_queries as queries
 from activity_core.adapters.postgres.flow import PostgresOpenFlow
 from activity_core.adapters.postgres.pool import Connection
-from activity_core.core import ids
 from activity_core.core.decision import PendingEvent
 from activity_core.core.errors import InvalidEventError
-from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.event_replays import (
     Advance,
     EventReplay,
@@ -84,12 +82,11 @@ class PostgresOpenRecords:
     ) -> frozenset[bytes]:
         if not events:
             return frozenset()
-        sent = [event.envelope for event in events]
         values = {
             "tenant": self._tenant,
             "definition": definition_id,
             "keys": [event.key for event in events],
-            "inputs": [ids.occurrence_of_event(each.source, each.id) for each in sent],
+            "inputs": [event.input_key for event in events],
             "times": [event.received_at for event in events],
         }
         cursor = await self._conn.execute(queries.EXISTING, values, binary=True)
@@ -134,11 +131,16 @@ def _readable(rows: Sequence[DictRow]) -> list[PendingEvent]:
     """Without what an older, laxer program accepted."""
     found = []
     for row in rows:
-        try:
-            # Our own canonical text: bounds were checked when it came.
-            envelope = EventEnvelope.from_json(json.loads(row["body"]))
-        except InvalidEventError:
-            continue
-        place = 0, row["event_key"], row["received_at"]
-        found.append(PendingEvent(*place, envelope, len(row["body"])))
+        event = PendingEvent(
+            source=row["source"],
+            id=row["event_id"],
+            type=row["type"],
+            body=row["body"],
+            position=0,
+            key=row["event_key"],
+            received_at=row["received_at"],
+        )
+        with suppress(InvalidEventError):
+            _ = event.envelope
+            found.append(event)
     return found

@@ -9,7 +9,6 @@ from activity_core.adapters.postgres.decided import write_decided
 from activity_core.adapters.postgres.flow import PostgresOpenFlow
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.adapters.postgres.storable import json_text
-from activity_core.core import ids
 from activity_core.core.decision import Outcome, PendingEvent, Routing
 from activity_core.core.flow.verdict import Verdict
 from activity_core.ports.dead_letters import DeadLetter
@@ -41,7 +40,7 @@ class PostgresRoutingBatch:
         self, routings: Sequence[Routing], decided: Decided, at: datetime
     ) -> Mapping[str, int]:
         """See `RoutingBatch.record`; one round trip for the runs, the rest goes with the commit."""
-        arrived = {_input_key(routing): routing for routing in routings}
+        arrived = {routing.event.input_key: routing for routing in routings}
         verdicts = await write_decided(self._conn, self._tenant, decided, at, arrived=arrived)
         await self._write_routings(arrived, verdicts, at)
         total = Counter(each.outcome.value for each in verdicts)
@@ -74,15 +73,6 @@ class PostgresRoutingBatch:
 
     async def bury(self, event: PendingEvent, code: str, message: str, at: datetime) -> None:
         """See `RoutingBatch.bury`."""
-        await self.bury_letter(event.position, DeadLetter.of_event(event, code, message, at))
-
-    async def bury_letter(self, position: int, letter: DeadLetter) -> None:
-        """Put a dead letter in the place of a queue row."""
-        await bury(self._conn, self._tenant, letter)
-        values = {"tenant": self._tenant, "positions": [position]}
+        await bury(self._conn, self._tenant, DeadLetter.of_event(event, code, message, at))
+        values = {"tenant": self._tenant, "positions": [event.position]}
         await self._conn.execute(_TAKE_OFF, values)
-
-
-def _input_key(routing: Routing) -> str:
-    envelope = routing.event.envelope
-    return ids.occurrence_of_event(envelope.source, envelope.id)

@@ -10,10 +10,8 @@ A frozen dataclass, not a model: its checks and the published JSON Schema are on
 """
 
 import base64
-import difflib
 import hashlib
-import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
@@ -30,10 +28,17 @@ from activity_core.core.event.attributes import (
     checked_extension,
     envelope_json_schema,
 )
-from activity_core.core.event.spelling import PLAIN_NAMES, in_cloudevents_spelling
+from activity_core.core.event.near_names import missing, unknown
+from activity_core.core.event.spelling import in_cloudevents_spelling
 from activity_core.core.jsontext import JsonValue, canonical_json
 
 _DECODER = msgspec.json.Decoder()
+
+ABSENT: Mapping[str, JsonValue] = {
+    **dict.fromkeys(("subject", "time", "datacontenttype", "dataschema", "data_base64"), ""),
+    "data": None,
+}
+"""What CEL sees of optional attributes that an event has not."""
 
 __all__ = ["ENVELOPE_SCHEMA_ID", "MAX_ATTRIBUTE_LENGTH", "EventEnvelope", "envelope_json_schema"]
 
@@ -81,7 +86,7 @@ class EventEnvelope:
             attributes.setdefault("id", ATTRIBUTES["id"].checked(default_id))
         for name in REQUIRED:
             if name not in attributes:
-                raise _missing(name, value)
+                raise missing(name, value)
         if data is not None and "data_base64" in attributes:
             raise InvalidEventError("data and data_base64 are both given: give only one")
         time = attributes.pop("time", None)
@@ -161,30 +166,20 @@ class EventEnvelope:
     @property
     def causation_depth(self) -> int:
         """How many events of our own led to it; 0 for one from outside."""
-        text = str(self.extensions.get("causationdepth", 0))  # headers carry it as text
-        return int(text) if text.isascii() and text.isdigit() else 0
+        return depth_in(self.extensions)
 
     def for_conditions(self) -> dict[str, JsonValue]:
         """What CEL sees as `event`: every attribute, extensions included, and `data`.
 
         Absent optional attributes are empty strings, so that a filter on them does not err.
         """
-        return {**self.for_clauses(), "time": _rfc3339(self.time) or ""}
+        return {**ABSENT, **self.to_json()}
 
-    def for_clauses(self) -> dict[str, JsonValue]:
-        """The same without `time`, which takes longer to write than all else to look at."""
-        return {
-            **self.extensions,
-            "id": self.id,
-            "source": self.source,
-            "type": self.type,
-            "specversion": self.specversion,
-            "subject": self.subject or "",
-            "datacontenttype": self.datacontenttype or "",
-            "dataschema": self.dataschema or "",
-            "data": self.data,
-            "data_base64": self.data_base64 or "",
-        }
+
+def depth_in(extensions: Mapping[str, object]) -> int:
+    """The `causation_depth` that extensions say."""
+    text = str(extensions.get("causationdepth", 0))  # headers carry it as text
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _sorted_out(
@@ -203,7 +198,7 @@ def _sorted_out(
         elif name == "data_base64":
             attributes[name] = _base64(item)
         else:
-            raise _unknown(name)
+            raise unknown(name)
     return attributes, extensions, value.get("data")
 
 
@@ -226,25 +221,3 @@ def _base64(value: JsonValue) -> str:
     except ValueError:
         pass
     raise InvalidEventError("data_base64 must be base64 text (RFC 4648)")
-
-
-def _unknown(name: str) -> InvalidEventError:
-    close = _closest(name, (*ATTRIBUTES, *PLAIN_NAMES, "data", "data_base64"))
-    return InvalidEventError(
-        f"{name[:MAX_ATTRIBUTE_LENGTH]!r} is neither an attribute nor a valid name of an extension",
-        hint=f"did you mean {close}?" if close else "extension names are of a-z and 0-9",
-    )
-
-
-def _missing(name: str, value: Iterable[str]) -> InvalidEventError:
-    others = (key for key in value if key not in ATTRIBUTES)
-    close = _closest(name, itertools.islice(others, 20))  # comparing is slow, an object may be huge
-    return InvalidEventError(
-        f"{name} is missing", hint=f"is {close!r} meant to be {name}?" if close else ""
-    )
-
-
-def _closest(name: str, names: Iterable[str]) -> str | None:
-    by_folded = {known.lower().replace("-", "_"): known for known in names}
-    folded = name[:MAX_ATTRIBUTE_LENGTH].lower().replace("-", "_")
-    return by_folded.get(next(iter(difflib.get_close_matches(folded, by_folded, n=1)), ""))

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from sys import intern
 
 from activity_core.core.expression.syntax import Call, Field, Items, Literal, Name, Node
 from activity_core.core.matching.clause import (
@@ -137,7 +138,7 @@ def _path_at(tree: Node) -> Path | None:
     while True:
         match tree:
             case Field(of, name, tested=False) | Call("_[_]", (of, Literal(str(name)))):
-                keys.append(name)
+                keys.append(intern(name))
                 tree = of
             case Name("event"):
                 is_plain = keys and keys[-1] != "time" and all(_is_plain(key) for key in keys)

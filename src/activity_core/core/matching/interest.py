@@ -8,13 +8,14 @@ at once, and what is never heard of is never compiled.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.trigger import OnError, TriggerSet
 from activity_core.core.definition.trigger_pattern import EventPattern
 from activity_core.core.errors import ExpressionError
-from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.patterns import uncovered
+from activity_core.core.event.stored_event import StoredEvent
 from activity_core.core.expression.condition import Bindings, compile_expression
 from activity_core.core.flow.group import Stage
 from activity_core.core.jsontext import canonical_json
@@ -57,12 +58,12 @@ class Hit:
 class Heard:
     """An event as clauses see it, and as CEL does once an expression needs that."""
 
-    __slots__ = ("_bindings", "_envelope", "event")
+    __slots__ = ("_bindings", "_event", "excerpt")
 
-    def __init__(self, envelope: EventEnvelope) -> None:
-        self._envelope = envelope
+    def __init__(self, event: StoredEvent, excerpt: Mapping[str, Any]) -> None:
+        self._event = event
         self._bindings: Bindings | None = None
-        self.event = envelope.for_clauses()
+        self.excerpt = excerpt
 
     @property
     def bindings(self) -> Bindings:
@@ -70,9 +71,10 @@ class Heard:
 
         Raises:
             ExpressionError: it nests too deeply.
+            InvalidEventError: it is not readable.
         """
         if self._bindings is None:
-            self._bindings = Bindings({"event": self._envelope.for_conditions()})
+            self._bindings = Bindings({"event": self._event.envelope.for_conditions()})
         return self._bindings
 
 

@@ -10,8 +10,7 @@ a binary search each, and `at` asks one cell of each size that occurs, 65 at mos
 """
 
 import struct
-from bisect import bisect_left, bisect_right, insort
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -52,7 +51,7 @@ class Intervals(Generic[Item]):
         cells = self._sizes[size]
         cell = cells[first >> size]
         cell.remove(first, last, item)
-        if not cell.starts:
+        if not cell:
             del cells[first >> size]
             if not cells:
                 del self._sizes[size]
@@ -72,38 +71,38 @@ class Intervals(Generic[Item]):
 
 
 class _Cell(Generic[Item]):
-    """Those that lie in one cell and reach across its middle."""
+    """Those that lie in one cell and reach across its middle, by their starts and by their ends."""
 
-    __slots__ = ("_ending", "_ends", "_middle", "_starting", "starts")
+    __slots__ = ("_by_end", "_by_start", "_ends", "_middle", "_starts")
 
     def __init__(self, middle: int) -> None:
         self._middle = middle
-        self.starts: list[int] = []
+        self._starts: list[int] = []
+        self._by_start: list[Item] = []
         self._ends: list[int] = []
-        self._starting: dict[int, dict[Item, None]] = defaultdict(dict)
-        self._ending: dict[int, dict[Item, None]] = defaultdict(dict)
+        self._by_end: list[Item] = []
 
     def put(self, first: int, last: int, item: Item) -> None:
         for place, places, items in self._both(first, last):
-            if place not in items:
-                insort(places, place)
-            items[place][item] = None
+            at = bisect_left(places, place)
+            places.insert(at, place)
+            items.insert(at, item)
 
     def remove(self, first: int, last: int, item: Item) -> None:
         for place, places, items in self._both(first, last):
-            del items[place][item]
-            if not items[place]:
-                del items[place], places[bisect_left(places, place)]
+            at = items.index(item, bisect_left(places, place))
+            del places[at], items[at]
 
     def find(self, place: int, found: list[Item]) -> None:
+        """Most cells that are asked have nothing: that is to cost little."""
         if place < self._middle:
-            for start in self.starts[: bisect_right(self.starts, place)]:
-                found += self._starting[start]
-        else:
-            for end in self._ends[bisect_left(self._ends, place) :]:
-                found += self._ending[end]
+            if self._starts[0] <= place:
+                found += self._by_start[: bisect_right(self._starts, place)]
+        elif self._ends[-1] >= place:
+            found += self._by_end[bisect_left(self._ends, place) :]
 
-    def _both(
-        self, first: int, last: int
-    ) -> tuple[tuple[int, list[int], dict[int, dict[Item, None]]], ...]:
-        return (first, self.starts, self._starting), (last, self._ends, self._ending)
+    def __bool__(self) -> bool:
+        return bool(self._starts)
+
+    def _both(self, first: int, last: int) -> tuple[tuple[int, list[int], list[Item]], ...]:
+        return (first, self._starts, self._by_start), (last, self._ends, self._by_end)

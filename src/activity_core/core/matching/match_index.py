@@ -5,16 +5,17 @@ and events. Out: `Matches`, exactly what asking every definition's types, source
 would give. Types and sources lead to a *crowd* each; its sieve drops by clauses what cannot match.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import ExpressionError
-from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.patterns import PatternMap
+from activity_core.core.event.stored_event import StoredEvent
 from activity_core.core.matching.clause import Clause, Path
 from activity_core.core.matching.conjuncts import EVENT_VARIABLES
+from activity_core.core.matching.excerpts import Excerpts
 from activity_core.core.matching.interest import Heard, Hit, Interest, Listener
 from activity_core.core.matching.sieve import Sieve
 
@@ -39,6 +40,7 @@ class MatchIndex:
     def __init__(self) -> None:
         self._listeners: dict[str, Listener] = {}
         self._types: PatternMap[PatternMap[_Crowd]] = PatternMap()
+        self._excerpts = Excerpts()
 
     def put(self, definition: ActivityDefinition, version: int) -> None:
         """Add a definition, or replace the one that has its id."""
@@ -50,7 +52,7 @@ class MatchIndex:
         for interest in listener.interests:
             for type_ in interest.types:
                 crowds = self._types.at(type_, PatternMap)
-                crowds.at(interest.source, partial(_Crowd, type_, interest.source)).put(interest)
+                crowds.at(interest.source, self._crowd(type_, interest)).put(interest)
 
     def remove(self, definition_id: str) -> None:
         """Take a definition out, if it is there."""
@@ -58,15 +60,22 @@ class MatchIndex:
         for interest in listener.interests if listener else ():
             for type_ in interest.types:
                 crowds = self._types.at(type_, PatternMap)
-                crowd = crowds.at(interest.source, partial(_Crowd, type_, interest.source))
+                crowd = crowds.at(interest.source, self._crowd(type_, interest))
                 crowd.remove(interest)
                 if crowd.is_empty:
                     crowds.remove(interest.source)
                 if not crowds:
                     self._types.remove(type_)
 
-    def match(self, event: EventEnvelope) -> Matches:
-        """All definitions that an event is for, or that it fails on."""
+    def _crowd(self, type_: str, interest: Interest) -> Callable[[], "_Crowd"]:
+        return partial(_Crowd, type_, interest.source, self._excerpts)
+
+    def match(self, event: StoredEvent) -> Matches:
+        """All definitions that an event is for, or that it fails on.
+
+        Raises:
+            InvalidEventError: somebody listens to it, and it is not readable.
+        """
         crowds = [
             crowd
             for sources in self._types.taking(event.type)
@@ -74,7 +83,9 @@ class MatchIndex:
         ]
         if not crowds:
             return Matches(0, ())
-        heard = Heard(event)
+        for crowd in crowds:
+            crowd.sort_in()
+        heard = Heard(event, self._excerpts.of(event))
         found: list[Interest] = []
         for crowd in crowds:
             crowd.find(heard, found)
@@ -84,10 +95,11 @@ class MatchIndex:
 class _Crowd:
     """Interests in the same types and sources."""
 
-    def __init__(self, type_: str, source: str) -> None:
+    def __init__(self, type_: str, source: str, excerpts: Excerpts) -> None:
         self._given: dict[Path, str] = {("type",): type_, ("source",): source}
         self._new: dict[Interest, None] = {}
         self._sieve: Sieve[Interest] = Sieve()
+        self._excerpts = excerpts
         self.simple = 0
         self.composite: set[str] = set()
 
@@ -106,18 +118,25 @@ class _Crowd:
         if interest in self._new:
             del self._new[interest]
         else:
-            self._sieve.remove(interest, self._clauses(interest))
+            clauses = self._clauses(interest)
+            self._sieve.remove(interest, clauses)
+            self._excerpts.forget(clauses)
         if interest.listener.is_composite:  # all its interests go together
             self.composite.discard(interest.listener.definition_id)
         else:
             self.simple -= 1
 
-    def find(self, heard: Heard, found: list[Interest]) -> None:
-        """Append those whose clauses hold; filters are read when the first event comes."""
+    def sort_in(self) -> None:
+        """Read the filters of those that are new, as an event comes that they may be for."""
         while self._new:
             interest, _ = self._new.popitem()
-            self._sieve.put(interest, self._clauses(interest))
-        self._sieve.find(heard.event, found)
+            clauses = self._clauses(interest)
+            self._sieve.put(interest, clauses)
+            self._excerpts.want(clauses)
+
+    def find(self, heard: Heard, found: list[Interest]) -> None:
+        """Append those whose clauses hold."""
+        self._sieve.find(heard.excerpt, found)
 
     def _clauses(self, interest: Interest) -> tuple[Clause, ...]:
         """Without those that hold of every event of its type and source."""

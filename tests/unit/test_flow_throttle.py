@@ -10,7 +10,7 @@ from tests.unit.flow_bench import Bench, at, final, inputs, leisurely, one, seco
 from activity_core.core.decision import Outcome
 from activity_core.core.definition.flow_control import MOST_WAITING, Excess, ThrottleConfig
 from activity_core.core.flow.group import FlowState, Group
-from activity_core.core.flow.throttle import throttle
+from activity_core.core.flow.throttle import BEHIND, throttle
 
 GAPS = st.sampled_from([0, 0.25, 0.5, 1, 1.75, 2, 2.25, 5])
 FEEDS = st.lists(st.tuples(GAPS, st.integers(0, 5)), max_size=15)
@@ -108,9 +108,7 @@ def test_reasons_say_when_the_next_may_go():
     delay, drop = bench_of(1, 60), bench_of(1, 60, Excess.DROP)
     [item] = delay.feed([one(1), one(2)]).settled
     assert item.outcome is Outcome.HELD
-    assert item.reason == (
-        "waits: 1 started within 1 min, the next may at 2026-11-21T09:01:00Z"
-    )
+    assert item.reason == ("waits: 1 started within 1 min, the next may at 2026-11-21T09:01:00Z")
     [item] = drop.feed([one(1), one(2)]).settled
     assert item.reason == "1 started within 1 min, the next may at 2026-11-21T09:01:00Z"
 
@@ -142,7 +140,7 @@ def test_events_of_one_occurrence_take_one_start():
     bench.feed([one(2, same_as="x"), one(3), one(4, same_as="x")])
     bench.wait_until(at(60))
     assert bench.groups()[1:] == [inputs([one(2)]), inputs([one(4)])]
-    assert bench.state.times == (at(60),)
+    assert bench.state.times == (at(0), at(60))
 
 
 def test_clocks_that_differ_do_not_disturb_the_order_of_starts():
@@ -154,3 +152,20 @@ def test_clocks_that_differ_do_not_disturb_the_order_of_starts():
     assert taken.state.times == (at(4), at(5))
     assert taken.wake_at == at(14)
     assert replace(taken.state, times=()) == FlowState(waiting=(one(3),))
+
+
+def test_a_start_counts_for_one_whose_clock_was_read_before_it_was_forgotten():
+    """The router read its clock, then waited for the state; meanwhile the keeper looked."""
+    config = ThrottleConfig(limit=1, per=timedelta(seconds=1), excess=Excess.DROP)
+    started = throttle(config, FlowState(), [one(1)], at(0)).state
+    looked = throttle(config, started, (), at(1.1)).state
+    behind = throttle(config, looked, [one(2)], at(0.9))
+    assert [settled.outcome for settled in behind.settled] == [Outcome.THROTTLED]
+    assert throttle(config, looked, [one(2)], at(1.1)).released == [one(2)]
+
+
+def test_starts_are_forgotten_in_the_end():
+    config = ThrottleConfig(limit=1, per=timedelta(seconds=1))
+    started = throttle(config, FlowState(), [one(1)], at(0))
+    assert started.wake_at == at(1) + BEHIND
+    assert throttle(config, started.state, (), at(1) + BEHIND).state.is_empty

@@ -133,6 +133,7 @@ async def read_sinks(
         for caller in callers
         for request in outside.requests(f"/chaos/{caller}")
         if (key := request.headers["idempotency-key"])
+        and request.body  # none: its sender was killed before it came to that
     ]
     client = await Client.connect(str(running.env["ACTIVITY_CORE_TEMPORAL_ADDRESS"]))
     found: defaultdict[str, list[str]] = defaultdict(list)

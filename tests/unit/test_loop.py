@@ -55,6 +55,23 @@ async def test_errors_back_off_further_each_time_up_to_a_bound(error: Exception)
     assert recorder.waits == []
 
 
+@pytest.mark.parametrize("error", [UnavailableError("away"), ValueError("a surprise")])
+async def test_waiting_may_fail_as_well(error: Exception) -> None:
+    """Whoever looks until when to wait asks a store, too."""
+    recorder = Recorder([False, False])
+    waits = iter([error])
+
+    async def wait(seconds: float) -> None:
+        await recorder.wait(seconds)
+        for failure in waits:
+            raise failure
+
+    with pytest.raises(asyncio.CancelledError):
+        await repeat("test", recorder.step, wait, period=7, pause=recorder.pause)
+    assert recorder.waits == [7, 7]
+    assert recorder.pauses == [FIRST_BACKOFF]
+
+
 async def test_success_resets_the_back_off() -> None:
     recorder = Recorder([UnavailableError("away"), UnavailableError("away"), True, ValueError()])
     await recorder.play()

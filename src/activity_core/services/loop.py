@@ -45,13 +45,16 @@ async def repeat(
 ) -> None:
     """`serve` with any way to wait. Nothing but cancellation ends it.
 
-    An exception of `step` is logged and counted, and the next try comes after a back-off that
-    rings do not shorten: during an outage everybody rings.
+    An exception of `step` or `wait` is logged and counted, and the next try comes after a back-off
+    that rings do not shorten: during an outage everybody rings.
     """
     backoff = FIRST_BACKOFF
     while True:
         try:
             more = await step()
+            backoff = FIRST_BACKOFF
+            if not more:
+                await wait(period)
         except UnavailableError as error:
             _failures.labels(name, "unavailable").inc()
             _log.warning("loop_unavailable", loop=name, error=str(error), retry_in=backoff)
@@ -59,9 +62,6 @@ async def repeat(
             _failures.labels(name, "unexpected").inc()
             _log.exception("loop_failed", loop=name, retry_in=backoff)
         else:
-            backoff = FIRST_BACKOFF
-            if not more:
-                await wait(period)
             continue
         await pause(backoff)
         backoff = min(backoff * 2, LONGEST_BACKOFF)

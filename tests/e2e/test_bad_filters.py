@@ -1,5 +1,6 @@
 """Filters and keys that fail on an event: told as their definition asks; nobody else notices."""
 
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
 """
 NESTED = "event.data.list.all(a, event.data.list.all(b, event.data.list.all(c, a + b + c >= 0)))"
 REGEX = "event.data.text.matches('^(a+)+$')"
+REPLACE = 'event.data.text.replace("a", event.data.text) != event.data.text'
+SPLIT = 'event.data.list.all(x, event.data.text.split("").size() > 0)'
 REGION = "event.data.region == 'eu'"
 
 
@@ -29,6 +32,8 @@ DEFINITIONS = [
     defined("nested", f"big, filter: '{NESTED}'"),
     defined("nested-failed", f"big, on_error: failed, filter: '{NESTED}'"),
     defined("regex", f'big, filter: "{REGEX}"'),
+    defined("replace", f"big, filter: '{REPLACE}'"),
+    defined("split", f"big, on_error: failed, filter: '{SPLIT}'"),
     defined("long-key", "big, order: {key: event.data.text}"),
     defined("long-dedupe", "big, dedupe_key: event.data.text"),
     defined("null-key", "big, batch: {max_size: 2, max_wait: 1h, key: event.data.nothing}"),
@@ -87,11 +92,16 @@ async def test_what_is_too_expensive_fails_and_holds_nobody_up(stack: Stack):
     data = {"list": list(range(2_000)), "text": "a" * 100_000 + "!", "nothing": None}
     event = cloudevent("filter.big", "big-1", data)
     await sent(stack, event)
+    began = time.monotonic()
+    assert (await stack.api.http.get("/v1/definitions")).is_success
+    assert time.monotonic() - began < 2
     found: dict[str, Any] = await verdicts(stack, event)
     assert {name: verdict["outcome"] for name, verdict in found.items()} == {
         "nested": "filtered",
         "nested-failed": "failed",
         "regex": "filtered",
+        "replace": "filtered",
+        "split": "failed",
         "long-key": "failed",
         "long-dedupe": "failed",
         "null-key": "failed",
@@ -99,6 +109,9 @@ async def test_what_is_too_expensive_fails_and_holds_nobody_up(stack: Stack):
     }
     for name in ("nested", "nested-failed"):
         assert "Iteration budget exceeded" in found[name]["reason"]
+    for name in ("replace", "split"):
+        assert "may take too long on data of this size" in found[name]["reason"]
+        assert f"most of it for {name}" in found[name]["reason"]
     assert found["long-key"]["reason"] == "order.key: is longer than 1,000 characters"
     assert found["long-dedupe"]["reason"] == "dedupe_key: is longer than 1,000 characters"
     assert found["null-key"]["reason"] == "batch.key: is null"

@@ -6,9 +6,11 @@ import pytest
 
 from activity_core.core.expression.syntax import (
     Call,
+    Entries,
     Field,
     Items,
     Literal,
+    Loop,
     Name,
     Opaque,
 )
@@ -96,9 +98,15 @@ def test_trees() -> None:
         at=6,
     )
     assert tree("event.startsWith('x')").is_method
-    assert [type(tree(text)) for text in ("1u", "b'x'", "[1].all(x, x > 0)", "{'a': 1}")] == (
-        [Opaque] * 4
+    assert tree("{'a': event}") == Entries((Literal("a", 1), Name("event", 6)), 0)
+    assert tree("event.all(x, x)") == Loop(
+        "x",
+        Name("event", 0),
+        "@result",
+        Call("_&&_", (Name("@result", 9), Name("x", 13)), is_method=False, at=9),
+        9,
     )
+    assert [type(tree(text)) for text in ("1u", "b'x'")] == [Opaque] * 2
 
 
 def test_what_nests_too_deeply_is_opaque() -> None:

@@ -14,7 +14,7 @@ from activity_core.core.definition.definition import RESERVED_NAMES, ActivityDef
 from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.definition_file import trigger_expressions
 from activity_core.core.errors import ExpressionError
-from activity_core.core.expression.condition import compile_expression
+from activity_core.core.expression.checked import checked_expression
 from activity_core.core.expression.message import did_you_mean
 from activity_core.core.expression.sql_binds import bind
 from activity_core.core.expression.template import CEL_STRING, Path, parse_template
@@ -114,7 +114,7 @@ class _Check:
         types: tuple[str, ...] = ("",),
     ) -> Issues:
         try:
-            program = compile_expression(text, variables=variables)
+            program = checked_expression(text, variables=variables)
         except ExpressionError as error:
             yield here, str(error)
             return

@@ -15,7 +15,7 @@ from activity_core.core.definition.event_source import EventMap, EventSource, We
 from activity_core.core.definition.verification import Verification
 from activity_core.core.definition_file.signed_headers import signed_headers
 from activity_core.core.errors import ExpressionError
-from activity_core.core.expression.condition import compile_expression
+from activity_core.core.expression.checked import checked_expression
 from activity_core.core.expression.message import did_you_mean
 from activity_core.core.expression.template import Path
 
@@ -85,7 +85,7 @@ def _map(here: Path, event_map: EventMap) -> Found:
         if event_map.each is not None and key != "each":
             variables |= {ITEM}
         try:
-            program = compile_expression(text, variables=variables)
+            program = checked_expression(text, variables=variables)
         except ExpressionError as error:
             yield (*here, key), str(error)
             continue

@@ -6,7 +6,8 @@ once for several evaluations: conversion to CEL costs more than evaluation). Out
 Everything that cel-cpp does differently from what the rest of this system needs is dealt with
 here: errors that come back as values, strings cut at U+0000, results that JSON cannot say. Numbers
 compare across int and double (`5 == 5.0`); arithmetic needs `double(…)` or `int(…)`. One evaluation
-makes at most 10 000 iterations; the order of a map's keys is not defined.
+makes at most 10 000 iterations, and is not begun if it may cost more than its `budget`; the order
+of a map's keys is not defined.
 """
 
 import base64
@@ -22,7 +23,9 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
 from activity_core.core.errors import ExpressionError
+from activity_core.core.expression.budget import Budget, budget_of
 from activity_core.core.expression.message import compile_error, evaluation_error
+from activity_core.core.expression.syntax import syntax_tree
 from activity_core.core.jsontext import JsonValue
 
 _EXTENSIONS = (ext_strings.ExtStrings(), ext_math.ExtMath())
@@ -32,12 +35,14 @@ _INTEGERS = range(-(2**63), 2**64)
 _LARGEST = 2**1023
 _NUL = "\x00"
 _STAND_IN = "\ufffd"
+_NOT_PLAIN = re.compile(r"[(+]|\bin\b|.{500}", re.DOTALL)
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
 
 
 class Bindings:
     """Values by variable name, ready for CEL; they must not change while it is in use.
 
+    `size` is how many characters they have when they are written out.
     U+0000 becomes U+FFFD: CEL would end the string there, and `admin` + U+0000 equal `admin`.
     Integers that CEL cannot hold become doubles, as those of events from outside did before.
 
@@ -45,23 +50,25 @@ class Bindings:
         ExpressionError: the values nest too deeply.
     """
 
-    __slots__ = ("_values", "activation", "is_rounded")
+    __slots__ = ("activation", "is_rounded", "size", "values")
 
     def __init__(self, values: Mapping[str, JsonValue]) -> None:
         try:
             # The quickest search through all strings; a backslash in the data costs a copy.
-            clean = without_nul(values) if r"\x00" in repr(values) else values
+            written = repr(values)
+            clean = without_nul(values) if r"\x00" in written else values
         except RecursionError:
             raise ExpressionError("the values nest too deeply") from None
-        self._values = clean
+        self.size = len(written)
+        self.values: Mapping[str, Any] = clean
         self.is_rounded = False
         self.activation = _ANYTHING.Activation(clean)
 
     def round(self) -> None:
         """Make doubles of integers that CEL cannot hold: they are looked for once it complains."""
-        self._values = _rounded(self._values)
+        self.values = _rounded(self.values)
         self.is_rounded = True
-        self.activation = _ANYTHING.Activation(self._values)
+        self.activation = _ANYTHING.Activation(self.values)
 
 
 Values = Mapping[str, JsonValue] | Bindings
@@ -74,12 +81,14 @@ class Program:
     text: str
     result_type: str
     _compiled: Any
+    _budgeted: tuple[str, frozenset[str]] | None
 
     def evaluate(self, values: Values) -> JsonValue:
         """The result as JSON: timestamps in RFC 3339, durations as `90s`, bytes in base64.
 
         Raises:
             ExpressionError: it failed on these values, or gave what JSON cannot say.
+        OverBudgetError: it was not tried on them.
         """
         return plain_json(self._run(values).plain_value())
 
@@ -93,6 +102,10 @@ class Program:
 
     def _run(self, values: Values) -> Any:
         bindings = values if isinstance(values, Bindings) else Bindings(values)
+        if self._budgeted is not None:
+            budget = budget_for(*self._budgeted)
+            if bindings.size > budget.safe:
+                budget.check(bindings.values, self.text)
         try:
             result = self._compiled.eval(bindings.activation)
             value = result.value()
@@ -117,7 +130,15 @@ def compile_expression(text: str, *, variables: frozenset[str], shown: str = "")
         ExpressionError: what is wrong and where (line:column, from 1), perhaps what was meant.
     """
     compiled = _compiled(text, variables)
-    return Program(shown or text, compiled.return_type().name(), compiled)
+    # Paths and comparisons cost no more than making the bindings did.
+    budgeted = (text, variables) if _NOT_PLAIN.search(text) else None
+    return Program(shown or text, compiled.return_type().name(), compiled, budgeted)
+
+
+@lru_cache(maxsize=16_384)
+def budget_for(text: str, variables: frozenset[str]) -> Budget:
+    """What an expression that compiles may cost."""
+    return budget_of(syntax_tree(parse_expression(text, variables=variables)))
 
 
 def parse_expression(text: str, *, variables: frozenset[str]) -> bytes:

@@ -6,7 +6,7 @@ to CEL anew for each; here CEL itself goes through the items, by its `map` macro
 
 The macro takes quadratic time and an evaluation has a budget of 10 000 iterations, so the items
 come in blocks of blocks. An evaluation that fails is tried again in halves, down to the one item
-that is to blame.
+that is to blame; one that is far over its budget is not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import cast
 
 from activity_core.core.errors import ExpressionError
+from activity_core.core.expression.budget import OverBudgetError
 from activity_core.core.expression.condition import Bindings, Program, compile_expression
 from activity_core.core.jsontext import JsonValue
 
@@ -86,7 +87,8 @@ class Rows:
         for number, bindings in enumerate(self._bound):
             try:
                 results += _flat(column.over_blocks.evaluate(bindings))
-            except ExpressionError:
+            except ExpressionError as error:
+                _refuse_large(error)
                 start = number * _AT_ONCE
                 results += self._in_halves(column, start, min(start + _AT_ONCE, len(self)))
         return results
@@ -106,6 +108,7 @@ class Rows:
             if end - start == 1:
                 error.subject = f"item {self.indexes[start]}" if column.each else ""
                 raise
+            _refuse_large(error)
         middle = (start + end) // 2
         return self._in_halves(column, start, middle) + self._in_halves(column, middle, end)
 
@@ -115,6 +118,12 @@ class Rows:
             list(items[i : i + _BLOCK_SIZE]) for i in range(0, len(items), _BLOCK_SIZE)
         ]
         return Bindings({**self._values, _BLOCKS: blocks})
+
+
+def _refuse_large(error: ExpressionError) -> None:
+    """What is far over its budget is so in many parts too, of half a second each."""
+    if isinstance(error, OverBudgetError) and not error.is_divisible:
+        raise error
 
 
 def _flat(blocks: JsonValue) -> list[JsonValue]:

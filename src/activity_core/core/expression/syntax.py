@@ -1,8 +1,8 @@
 """Syntax: a CEL expression as a small tree.
 
 In: what `parse_expression` gives, cel-cpp's own protobuf message of it, so that nothing is read
-otherwise than CEL does. Out: the tree that `conjuncts` splits and `clauses` reads. Whatever
-neither of them looks into is `Opaque`: comprehensions, bytes, unsigned integers, messages.
+otherwise than CEL does. Out: the tree that `conjuncts` splits, `clauses` reads and `budget` weighs.
+Whatever none of them looks into is `Opaque`: bytes, unsigned integers.
 """
 
 from dataclasses import dataclass
@@ -62,13 +62,32 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class Entries:
+    """A map that is written out: its keys and values, in turn."""
+
+    items: tuple["Node", ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A macro: `step` for each `name` in `of`; it sees what the last one gave as `so_far`."""
+
+    name: str
+    of: "Node"
+    so_far: str
+    step: "Node"
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """Anything else."""
 
     at: int
 
 
-Node = Literal | Name | Field | Call | Items | Opaque
+Node = Literal | Name | Field | Call | Items | Entries | Loop | Opaque
 
 
 def syntax_tree(serialized: bytes) -> Node:
@@ -81,7 +100,7 @@ def syntax_tree(serialized: bytes) -> Node:
     return _node(parsed.expr, places)
 
 
-def _node(expr: Any, places: dict[int, int]) -> Node:
+def _node(expr: Any, places: dict[int, int]) -> Node:  # noqa: PLR0911 - one per kind
     at = places.get(expr.id, 0)
     match expr.WhichOneof("kind"):
         case "literal":
@@ -98,6 +117,13 @@ def _node(expr: Any, places: dict[int, int]) -> Node:
             return Call(call.function, tuple(_node(e, places) for e in written), is_method, at)
         case "items":
             return Items(tuple(_node(item, places) for item in expr.items.items), at)
+        case "entries":
+            written = [e for entry in expr.entries.entries for e in (entry.key, entry.value)]
+            return Entries(tuple(_node(e, places) for e in written), at)
+        case "loop":
+            loop = expr.loop
+            of, step = _node(loop.of, places), _node(loop.step, places)
+            return Loop(loop.name, of, loop.so_far, step, at)
         case _:
             return Opaque(at)
 
@@ -123,6 +149,8 @@ _MESSAGES: dict[str, list[tuple[int, str, str]]] = {
         (5, "field", "Field?"),
         (6, "call", "Call?"),
         (7, "items", "Items?"),
+        (8, "entries", "Entries?"),
+        (9, "loop", "Loop?"),
     ],
     "Literal": [
         (1, "null", "int64?"),
@@ -135,6 +163,14 @@ _MESSAGES: dict[str, list[tuple[int, str, str]]] = {
     "Field": [(1, "of", "Expr"), (2, "name", "string"), (3, "tested", "bool")],
     "Call": [(1, "target", "Expr"), (2, "function", "string"), (3, "arguments", "Expr*")],
     "Items": [(1, "items", "Expr*")],
+    "Entries": [(2, "entries", "Entry*")],
+    "Entry": [(3, "key", "Expr"), (4, "value", "Expr")],
+    "Loop": [
+        (1, "name", "string"),
+        (2, "of", "Expr"),
+        (3, "so_far", "string"),
+        (6, "step", "Expr"),
+    ],
 }
 
 

@@ -123,6 +123,8 @@ class Installation:
 
         async def look() -> bool:
             nonlocal left
+            for program in self.programs.values():
+                program.assert_alive()
             async with self.connection() as connection:
                 left = await unfinished(connection)
             return not left

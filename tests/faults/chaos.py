@@ -87,6 +87,7 @@ async def chaos(running: Installation, outside: Outside, seed: int, size: Size) 
     async with asyncio.TaskGroup() as group:
         group.create_task(senders.send(world.events))
         group.create_task(_kill_in_turn(running, senders, victims))
+    await senders.taken(size.within)
     await complete_what_waits(running, size.within)
     published = await running.assert_invariants()
     async with running.connection() as connection:

@@ -89,7 +89,9 @@ class Ledgers:
         return found
 
     def routed_at(self, name: str) -> datetime:
-        found: datetime = self._events[name]["routed_at"]
+        """When it was routed; if it was buried instead, when it was received."""
+        row = self._events[name]
+        found: datetime = row["routed_at"] or row["received_at"]
         return found
 
     def decisions_of(self, definition_id: str) -> Sequence[Row]:

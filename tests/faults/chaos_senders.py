@@ -77,6 +77,19 @@ class Senders:
         """Of all events, how many are accepted, less some."""
         return (len(self.log.accepted) - less) / self._total if self._total else 0.0
 
+    async def taken(self, within: float) -> None:
+        """Wait until the broker has nothing left for us: what was cut off comes again later."""
+        client = await nats.connect(self._nats_url)
+
+        async def look() -> bool:
+            info = await client.jetstream().stream_info("ACTIVITY_CORE_INBOX")
+            return info.state.messages == 0
+
+        try:
+            await eventually(look, "all messages are taken", within)
+        finally:
+            await client.close()
+
     async def _over_http(self, deliveries: Sequence[Sequence[Json]], log: list[str]) -> None:
         known: set[str] = set()
         for events in deliveries:

@@ -370,7 +370,8 @@ async def test_a_displaced_run_is_cancelled_announced_and_told(
     await stage.tick()
     displaced, running = stage.runs("b")
     assert displaced.status is RunStatus.CANCELLED
-    assert displaced.failure is None  # nothing went wrong
+    assert displaced.failure is not None
+    assert displaced.failure.code == "displaced"  # nothing went wrong, but it says why
     assert running.status is RunStatus.PENDING
     [signal] = await stage.queue.take_signals(10)
     assert (signal.workflow_id, signal.kind) == (first.workflow_id, kind)

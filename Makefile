@@ -39,8 +39,8 @@ dev: setup
 
 # Those that time things have the machine to themselves; the others share it.
 test: check
-	@$(BIN)/pytest tests/faults
-	@$(BIN)/pytest -n 2 --dist loadgroup tests/e2e tests/contract tests/integration tests/replay tests/unit
+	@$(BIN)/pytest tests/e2e tests/faults
+	@$(BIN)/pytest -n 2 --dist loadgroup tests/contract tests/integration tests/replay tests/unit
 
 # Outages of a minute each; not part of `test`.
 test-long: setup

@@ -19,20 +19,13 @@ from activity_core.embedded.ports import choose_ports
 from activity_core.embedded.postgres import EmbeddedPostgres
 
 _TEMPLATE = "migrated"
-_E2E = Path(__file__).parent / "e2e"
 _SHARED = ("kafka_server", "kafka_address", "rabbitmq", "rabbitmq_url")
 """Servers that are slow to start: all tests of one belong to one process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`-n`): a file stays together, and so do the tests of a server.
-
-    Those end to end share a whole stack, on the ports of a laptop: one process has them all.
-    """
+    """With several processes (`-n`): a file stays together, and so do the tests of a server."""
     for item in items:
-        if _E2E in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-            continue
         wanted = [name for name in _SHARED if name in getattr(item, "fixturenames", ())]
         group = wanted[0].partition("_")[0] if wanted else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))

@@ -26,6 +26,8 @@ from tests.faults.installation import Installation
 from activity_core.adapters.postgres.migrate import migrate
 from activity_core.embedded.ports import choose_ports
 
+pytestmark = pytest.mark.long
+"""Two more installations: the damage in `test_chaos` is the control of every run."""
 SEED = 66
 IN_TURN = {"order", "concurrency"}
 CARELESS = (sys.executable, "-P", str(Path(careless.__file__)))

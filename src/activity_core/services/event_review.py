@@ -6,12 +6,11 @@ events) and for dead letters (an event on which a filter failed).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import ExpressionError, NotFoundError
-from activity_core.core.flow.group import Group, Settled
 from activity_core.ports.clock import Clock
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.doorbell import Doorbell, Topic
@@ -24,8 +23,8 @@ from activity_core.ports.event_replays import (
 )
 from activity_core.ports.registry import RegistryEntry
 from activity_core.services.flow import FlowControl
-from activity_core.services.listeners import Listeners
-from activity_core.services.metrics import DECISIONS
+from activity_core.services.listeners import Judged, Listeners
+from activity_core.services.metrics import count_decisions
 from activity_core.services.registry import entry_of, refuse_idle
 from activity_core.services.router import MAX_CAUSATION_DEPTH
 
@@ -37,9 +36,7 @@ class Reviewed:
     place: Place
     is_whole: bool
     tally: Tally = field(default_factory=Tally)
-    groups: list[tuple[str, Group]] = field(default_factory=list)
-    settled: list[tuple[str, Settled]] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
 
 
 class EventReview:
@@ -68,9 +65,9 @@ class EventReview:
         """Judge events in their order, until `most` want a run."""
         at = self._clock.now()
         reviewed = Reviewed(page.end, is_whole=True)
-        looked_at = existing = 0
+        looked_at = existing = matched = 0
         for event in page.events:
-            if len(reviewed.groups) == most:
+            if matched == most:
                 reviewed.is_whole = False
                 break
             looked_at += 1
@@ -78,27 +75,23 @@ class EventReview:
                 existing += 1
             elif event.causation_depth <= MAX_CAUSATION_DEPTH:
                 judged = self._listeners.judged(event, at, only=definition_id, replay_id=replay_id)
-                reviewed.groups += judged.groups
-                reviewed.settled += judged.settled
-                reviewed.letters += judged.letters
+                reviewed.judged.append(judged)
+                matched += len(judged.groups)
         if not reviewed.is_whole:
             last = page.events[looked_at - 1]
             reviewed.place = Place(last.received_at, last.key)
-        reviewed.tally = Tally(looked_at, existing, matched=len(reviewed.groups))
+        reviewed.tally = Tally(looked_at, existing, matched)
         return reviewed
 
     async def write(self, records: OpenRecords, reviewed: Reviewed, at: datetime) -> int:
         """Write what follows; how many runs were made."""
-        if not reviewed.groups and not reviewed.settled:
+        if not any(each.groups or each.settled for each in reviewed.judged):
             return 0
         decided = await self._control.decide(
-            records.flow, self._listeners.entries, reviewed.groups, at
+            records.flow, self._listeners.entries, reviewed.judged, at
         )
-        settled = [*reviewed.settled, *decided.settled]
-        decided = replace(decided, settled=settled, letters=reviewed.letters)
         counts = await records.flow.write(decided, at)
-        for outcome, count in counts.items():
-            DECISIONS.labels(outcome).inc(count)
+        count_decisions(counts)
         return counts.get(Outcome.FIRED, 0)
 
     def tell(self, *, fired: bool) -> None:
@@ -126,7 +119,7 @@ class EventReview:
                     hint="discard the letter",
                 )
             reviewed = self.of(page, id_, letter.dead_letter_id, most=1)
-            for _, settled in reviewed.settled:
+            for _, settled in (item for each in reviewed.judged for item in each.settled):
                 raise ExpressionError(settled.reason, subject=f"definition {id_}")
             fired = 0 if dry_run else await self.write(records, reviewed, at)
         self.tell(fired=fired > 0)

@@ -1,7 +1,7 @@
 """Flow control: groups of events on their way through the stages of their definitions.
 
-In: groups that want to become runs, and states whose time has come. Out: a `Decided`, to be written
-in the same transaction. The stages themselves are pure (`core.flow`); here their states are fetched
+In: what was judged of events, and states whose time has come. Out: a `Decided`, to be written in
+the same transaction. The stages themselves are pure (`core.flow`); here their states are fetched
 and what one releases is handed to the next.
 """
 
@@ -17,13 +17,14 @@ from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.displaced import displaced
 from activity_core.ports.flow import Decided, FlowRow, OpenFlow
 from activity_core.ports.registry import RegistryEntry
-from activity_core.services.listeners import why_silent
+from activity_core.services.listeners import Judged, why_silent
 
 Entries = Mapping[str, RegistryEntry]
 Arrivals = Sequence[tuple[str, Group]]
 
 _TURNS = frozenset({Stage.ORDER, Stage.CONCURRENCY})
 """Stages that wait for runs to be over."""
+_PLACES = {stage: place for place, stage in enumerate(Stage)}
 
 
 class FlowControl:
@@ -37,26 +38,30 @@ class FlowControl:
         self,
         flow: OpenFlow,
         entries: Entries,
-        arrived: Arrivals,
+        judged: Sequence[Judged],
         at: datetime,
         *,
         woken: Sequence[FlowKey] = (),
     ) -> Decided:
-        """What becomes of groups that arrived, and of states that were woken.
+        """What becomes of events that were judged, and of states that were woken.
 
         `entries` has every definition that is named, also what is retired by now.
         """
+        arrived = [group for each in judged for group in each.groups]
         plain, controlled = _told_apart(entries, arrived)
+        settled = [settled for each in judged for settled in each.settled]
+        letters = [letter for each in judged for letter in each.letters]
         if not controlled and not woken:
-            return Decided(fired=plain)
+            return Decided(fired=plain, settled=settled, letters=letters)
         passage = _Passage(flow, entries, at)
         await passage.begin(controlled, woken)
         await passage.go()
         return Decided(
             fired=[*plain, *passage.fired],
-            settled=passage.settled,
+            settled=[*settled, *passage.settled],
             rows=passage.rows,
             displaced=await self._displaced(flow, passage.displaced, at),
+            letters=letters,
         )
 
     async def _displaced(
@@ -196,5 +201,4 @@ def _told_apart(entries: Entries, arrived: Arrivals) -> tuple[Arrivals, Arrivals
 
 
 def _follows(stage: Stage, other: Stage) -> bool:
-    order = list(Stage)
-    return order.index(stage) > order.index(other)
+    return _PLACES[stage] > _PLACES[other]

@@ -1,7 +1,8 @@
 """A glance at flow control: what it would decide now, without deciding it.
 
-In: groups that nobody sent. Out: what the router's own flow control makes of them on the states as
-they are. Nothing is locked and nothing is written: the transaction is rolled back.
+In: what was judged of an event that nobody sent. Out: what the router's own flow control makes of
+it on the states as they are. Nothing is locked and nothing is written: the transaction is rolled
+back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,8 @@ from datetime import datetime
 from activity_core.core.flow.group import FlowKey, FlowState
 from activity_core.core.run.displaced import OpenWork
 from activity_core.ports.flow import Decided, FlowStore, OpenFlow
-from activity_core.services.flow import Arrivals, Entries, FlowControl
+from activity_core.services.flow import Entries, FlowControl
+from activity_core.services.listeners import Judged
 
 
 @dataclass(slots=True)
@@ -51,13 +53,13 @@ class _RollBackError(Exception):
 
 
 async def glanced(
-    store: FlowStore, control: FlowControl, entries: Entries, arrived: Arrivals, at: datetime
+    store: FlowStore, control: FlowControl, entries: Entries, judged: Judged, at: datetime
 ) -> tuple[Decided, Sequence[str]]:
     """What would be decided, and the ids of runs that would have to end for it."""
     try:
         async with store.open() as flow:
             glance = Glance(flow)
-            decided = await control.decide(glance, entries, arrived, at)
+            decided = await control.decide(glance, entries, [judged], at)
             raise _RollBackError
     except _RollBackError:
         return decided, glance.displaced

@@ -19,7 +19,7 @@ from activity_core.ports.flow import FlowStore
 from activity_core.services.flow import FlowControl
 from activity_core.services.listeners import Listeners
 from activity_core.services.loop import repeat
-from activity_core.services.metrics import DECISIONS
+from activity_core.services.metrics import count_decisions
 
 log = structlog.get_logger(__name__)
 
@@ -94,8 +94,7 @@ class FlowKeeper:
         async with self._store.open() as flow:
             decided = await self._control.decide(flow, self._listeners.entries, (), at, woken=keys)
             counts = await flow.write(decided, at)
-        for outcome, count in counts.items():
-            DECISIONS.labels(outcome).inc(count)
+        count_decisions(counts)
         if counts.get(Outcome.FIRED):
             self._doorbell.ring(Topic.STARTER)
 

@@ -1,5 +1,7 @@
 """What the services count, for Prometheus. Depths of queues are read at scrape time instead."""
 
+from collections.abc import Mapping
+
 from prometheus_client import Counter
 
 EVENTS_IN = Counter(
@@ -34,3 +36,9 @@ SCHEDULE_DRIFT = Counter(
     "Schedules that somebody else changed, by what was done.",
     ["kind"],
 )
+
+
+def count_decisions(counts: Mapping[str, int]) -> None:
+    """Count decisions that were written, by outcome."""
+    for outcome, count in counts.items():
+        DECISIONS.labels(outcome).inc(count)

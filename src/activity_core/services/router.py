@@ -5,7 +5,6 @@ routing row per event, decisions, pending runs with their pinned version. It mak
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import structlog
 
@@ -16,7 +15,7 @@ from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.inbox import Inbox, RoutingBatch
 from activity_core.services.flow import FlowControl
 from activity_core.services.listeners import Judged, Listeners
-from activity_core.services.metrics import DEAD_LETTERS, DECISIONS
+from activity_core.services.metrics import DEAD_LETTERS, count_decisions
 
 log = structlog.get_logger(__name__)
 
@@ -78,23 +77,16 @@ class Router:
             await batch.bury(event, code, message, at)
             DEAD_LETTERS.labels("router", code).inc()
         decided = await self._control.decide(
-            batch.flow,
-            self._listeners.entries,
-            [group for _, each in judged for group in each.groups],
-            at,
+            batch.flow, self._listeners.entries, [each for _, each in judged], at
         )
-        settled = [settled for _, each in judged for settled in each.settled]
-        letters = [letter for _, each in judged for letter in each.letters]
         routings = [
             Routing(event, self._listeners.revision, each.listened, each.filtered)
             for event, each in judged
         ]
-        decided = replace(decided, settled=[*settled, *decided.settled], letters=letters)
         return await batch.record(routings, decided, at)
 
     def _tell(self, counts: Mapping[str, int]) -> None:
-        for outcome, count in counts.items():
-            DECISIONS.labels(outcome).inc(count)
+        count_decisions(counts)
         if counts.get(Outcome.FIRED):
             self._doorbell.ring(Topic.STARTER)
         if counts.get(Outcome.HELD):

@@ -73,10 +73,10 @@ class SimulatedRouting:
         key = ids.event_key(self._tenant, event.source, event.id)
         pending = PendingEvent.of(event, position=0, key=key, received_at=at)
         found = await asyncio.to_thread(self._judged, pending, entries, at)
-        decided, displaced = await glanced(self._flow, self._control, entries, found.groups, at)
+        decided, displaced = await glanced(self._flow, self._control, entries, found, at)
         said = verdict.one_each(
             chain(
-                *(verdict.settled(*item) for item in (*found.settled, *decided.settled)),
+                *(verdict.settled(*item) for item in decided.settled),
                 *(verdict.fired(*item) for item in decided.fired),
             )
         )

@@ -6,7 +6,6 @@ alone, so asking twice runs nothing twice.
 """
 
 import asyncio
-from collections.abc import Mapping
 
 from activity_core.core import ids
 from activity_core.core.errors import BadInputError, ConflictError, NotFoundError
@@ -44,7 +43,7 @@ class Backfiller:
         self._clock = clock
         self._doorbell = doorbell
         self._revision = -1
-        self._versions: Mapping[str, int] = {}
+        self._versions: dict[str, int | None] = {}
 
     async def plan(self, wanted: BackfillRange) -> BackfillPlan:
         """What a request would do now. Days without runs have no slots.
@@ -127,9 +126,10 @@ class Backfiller:
             return False
         revision = await self._registry.revision()
         if revision != self._revision:
-            entries = (await self._registry.snapshot(revision)).entries
-            self._versions = {id_: entry.version for id_, entry in entries.items() if entry.fires}
-            self._revision = revision
+            newest = await self._registry.changed_since(self._revision)
+            for id_, entry in newest.entries.items():
+                self._versions[id_] = entry.version if entry.fires else None
+            self._revision = newest.revision
         if await self._backfills.release(self._clock.now(), self._versions.get):
             self._doorbell.ring(Topic.STARTER)
         return False

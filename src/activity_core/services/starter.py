@@ -6,16 +6,17 @@ workflows that wait for a task, and to workflows of displaced runs that they are
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import UnavailableError
 from activity_core.core.run.composition import compose
 from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.clock import Clock
 from activity_core.ports.engine import Engine
-from activity_core.ports.registry import RegistrySnapshot, RegistryStore
+from activity_core.ports.registry import RegistryStore
 from activity_core.ports.run_queue import RunQueue, SignalKind
 from activity_core.services.metrics import EXECUTIONS_STARTED
 from activity_core.services.start_refusal import StartRefusal
@@ -46,7 +47,7 @@ class Starter:
         self._clock = clock
         self._refusal = refusal
         self._max_runs = max_runs_per_execution
-        self._sharing: Mapping[tuple[str, int], bool] = {}
+        self._sharing: dict[str, tuple[int, bool]] = {}
         self._revision = -1
         self._look_for_overdue_at = datetime.min.replace(tzinfo=UTC)
 
@@ -114,20 +115,19 @@ class Starter:
     async def _learn_who_shares(self) -> None:
         revision = await self._registry.revision()
         if revision != self._revision:
-            self._sharing = _sharing_versions(await self._registry.snapshot(revision))
-            self._revision = revision
+            newest = await self._registry.changed_since(self._revision)
+            for id_, entry in newest.entries.items():
+                self._sharing[id_] = entry.version, _shares(entry.definition)
+            self._revision = newest.revision
 
     def _may_share(self, run: PendingRun) -> bool:
         """Unknown (an older, still pinned version) means alone: slower, never wrong."""
-        return self._sharing.get((run.definition_id, run.version), False)
+        return self._sharing.get(run.definition_id) == (run.version, True)
 
 
-def _sharing_versions(snapshot: RegistrySnapshot) -> Mapping[tuple[str, int], bool]:
-    """Runs that may share: nothing long-lived, and no I/O but the store's (no local SQL either)."""
-    return {
-        (id_, entry.version): entry.definition.coalesce and entry.definition.is_fused(())
-        for id_, entry in snapshot.entries.items()
-    }
+def _shares(definition: ActivityDefinition) -> bool:
+    """Its runs need nothing long-lived, and no I/O but the store's (no local SQL either)."""
+    return definition.coalesce and definition.is_fused(())
 
 
 def _raise_first(results: Sequence[BaseException | None]) -> None:

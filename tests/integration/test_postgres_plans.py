@@ -10,7 +10,6 @@ from activity_core.adapters.postgres import (
     decided_queries,
     inbox,
     run_ledger,
-    settled_slots_queries,
 )
 from activity_core.adapters.postgres.pool import SESSION
 
@@ -34,13 +33,8 @@ def db(postgres_url: str) -> Iterator[psycopg.Connection]:
             {"definitions": TEXTS, "inputs": TEXTS, "times": TIMES},
             "decisions_pkey",
         ),
-        (
-            settled_slots_queries.DECIDED_BEFORE,
-            {"definitions": TEXTS, "inputs": TEXTS, "slots": TIMES},
-            "decisions_pkey",
-        ),
     ],
-    ids=["take", "open", "final", "decided before"],
+    ids=["take", "open", "final"],
 )
 def test_lookups_by_key_go_by_the_key(
     db: psycopg.Connection, statement: str, types: Mapping[str, tuple[str, str]], index: str

@@ -3,15 +3,15 @@
 Arrays of text travel in binary: psycopg would look at every character of the others, to escape it.
 """
 
-# Of events that were routed before, those whose decision cannot change any more.
+# Of events and slots that were decided about before, those whose decision cannot change any more.
 FINAL = """
 select d.definition_id, d.input_key
 from unnest(%(definitions)b::text[], %(inputs)b::text[], %(times)s::timestamptz[])
-    as n (definition_id, input_key, received_at)
+    as n (definition_id, input_key, input_at)
 cross join lateral (
     select definition_id, input_key, outcome from decisions
     where tenant = %(tenant)s and input_key = n.input_key and definition_id = n.definition_id
-        and input_at = n.received_at offset 0
+        and input_at = n.input_at offset 0
 ) d
 where d.outcome <> 'held'
 """

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from activity_core.adapters.postgres import settled_slots_queries as queries
+from activity_core.adapters.postgres.decided_queries import FINAL
 from activity_core.adapters.postgres.displacing import displace
 from activity_core.adapters.postgres.gap_document import gap_document
 from activity_core.adapters.postgres.pool import Connection
@@ -76,9 +77,9 @@ class _Writing:
             "tenant": self._tenant,
             "definitions": [definition_id for definition_id, _ in keys],
             "inputs": [key for _, key in keys],
-            "slots": [run.slot for _, run in runs],
+            "times": [run.slot for _, run in runs],
         }
-        found = await self._conn.execute(queries.DECIDED_BEFORE, values)
+        found = await self._conn.execute(FINAL, values)
         final = {(row["definition_id"], row["input_key"]) async for row in found}
         return [fired for fired, key in zip(runs, keys, strict=True) if key not in final]
 

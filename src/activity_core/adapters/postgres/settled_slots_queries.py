@@ -1,16 +1,5 @@
 """The SQL of writing what became of due slots."""
 
-DECIDED_BEFORE = """
-select d.definition_id, d.input_key
-from unnest(%(definitions)s::text[], %(inputs)s::text[], %(slots)s::timestamptz[])
-    as n (definition_id, input_key, slot)
-cross join lateral (
-    select definition_id, input_key, outcome from decisions
-    where tenant = %(tenant)s and input_key = n.input_key and definition_id = n.definition_id
-        and input_at = n.slot offset 0
-) d
-where d.outcome <> 'held'
-"""
 # In order of run ids, so that a settler and a backfill cannot deadlock.
 RUNS = """
 insert into runs (tenant, run_id, definition_id, version, occurrence_key, trigger, status,

@@ -3,7 +3,6 @@
 Locks are taken in the order execution, runs (by id), outbox; only the queue knows runs before.
 """
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -128,7 +127,7 @@ class PostgresRunLedger:
 
 
 def _claimed(row: DictRow) -> ClaimedRun:
-    events = tuple(EventEnvelope.from_json(json.loads(body)) for body in row["bodies"] or ())
+    events = tuple(EventEnvelope.from_bytes(body) for body in row["bodies"] or ())
     return ClaimedRun(
         run_id=row["run_id"],
         definition_id=row["definition_id"],

@@ -73,12 +73,6 @@ class EventTriggerConfig(EventPattern):
             raise PydanticCustomError("one_of", "give either `batch` or `debounce`, not both")
         return self
 
-    @property
-    def is_controlled(self) -> bool:
-        """Whether an event may have to wait."""
-        parts = (self.batch, self.debounce, self.throttle, self.order, self.concurrency)
-        return any(part is not None for part in parts)
-
 
 class ManualTriggerConfig(Model):
     """By a person or a script; `input` is the JSON Schema of what they must hand over."""

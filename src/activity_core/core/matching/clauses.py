@@ -39,9 +39,6 @@ class Clauses:
     whole: bool
 
 
-NOTHING_ASKED = Clauses((), whole=True)
-
-
 def clauses_of(text: str) -> Clauses:
     """All that can be had of a filter.
 

@@ -14,8 +14,9 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activity_core.core.errors import ConfigurationError, UnavailableError
-from activity_core.embedded import privilege
+from activity_core.embedded import privilege, temporal
 from activity_core.embedded.directory import locked
+from activity_core.embedded.process import installed_program
 from activity_core.embedded.stack import Addresses, EmbeddedStack, Ports
 
 Begin = Callable[..., EmbeddedStack]
@@ -132,6 +133,19 @@ async def test_one_server_that_cannot_start_takes_the_others_down(
     assert not _servers_of(tmp_path)
     async with locked(tmp_path / "data"):
         pass
+
+
+async def test_temporal_that_loses_a_port_is_started_again(
+    stack: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, real = tmp_path / "lost", installed_program("temporal")
+    unlucky = tmp_path / "unlucky"
+    unlucky.write_text(f'#!/bin/sh\n[ -e {lost} ] && exec {real} "$@"\n: > {lost}\nexit 2\n')
+    unlucky.chmod(0o700)
+    monkeypatch.setattr(temporal, "installed_program", lambda _: str(unlucky))
+    async with stack(postgres=False, nats=False) as second_try:
+        assert lost.exists()
+        assert second_try.addresses.temporal
 
 
 async def test_cancelled_while_starting_nothing_is_left(stack: Begin, tmp_path: Path) -> None:

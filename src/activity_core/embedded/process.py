@@ -71,6 +71,11 @@ class ChildProcess:
         """None before `start`."""
         return self._process.pid if self._process else None
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
     async def start(
         self, command: Sequence[str], *, environment: Mapping[str, str] | None = None
     ) -> None:
@@ -140,7 +145,7 @@ class ChildProcess:
     async def stop(self, *, within: float = 15.0) -> None:
         """Ask it to stop; after `within` seconds, or when this is cancelled, kill it."""
         process = self._process
-        if process is None or process.returncode is not None:
+        if process is None or not self.running:
             return
         try:
             with suppress(TimeoutError, ProcessLookupError):

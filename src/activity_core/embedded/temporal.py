@@ -9,12 +9,16 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activity_core.core.errors import UnavailableError
 from activity_core.embedded.directory import DataDirectory
 from activity_core.embedded.ports import LOOPBACK
 from activity_core.embedded.process import ChildProcess, installed_program
 
 NAMESPACE = "default"
 _READY_WITHIN = 60.0  # seconds
+# Besides those it is given it takes free ports of its own choice, and gives up when somebody else
+# gets one of them first.
+_STARTS = 3
 _ANSWER_WITHIN = timedelta(seconds=5)
 
 
@@ -56,6 +60,17 @@ class EmbeddedTemporal:
             ConfigurationError: the program is not installed.
             UnavailableError: it ended, or was not ready in time.
         """
+        for left in reversed(range(_STARTS)):
+            await self._launch()
+            try:
+                await self.process.ready(self._takes_workflows, within=_READY_WITHIN)
+            except UnavailableError:
+                if self.process.running or not left:
+                    raise
+            else:
+                return
+
+    async def _launch(self) -> None:
         self._database.parent.mkdir(mode=0o700, exist_ok=True)
         ui = ("--headless",) if self._ui_port is None else ("--ui-port", str(self._ui_port))
         await self.process.start(
@@ -75,7 +90,6 @@ class EmbeddedTemporal:
                 "USER": "activity-core",
             },
         )
-        await self.process.ready(self._takes_workflows, within=_READY_WITHIN)
 
     async def _takes_workflows(self) -> bool:
         try:

@@ -11,9 +11,10 @@ from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.flow.group import Group, Member, Settled
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.decide import RuleTrace
-from activity_core.core.rules.task_spec import TaskKind, TaskRetry, TaskSpec
+from activity_core.core.rules.task_spec import TaskKind, TaskSpec
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.composition import compose
+from activity_core.core.run.progress import Patience
 from activity_core.core.run.run import (
     ClaimedRun,
     Execution,
@@ -241,8 +242,7 @@ def spec(
         inputs=inputs or {},
         needs=(),
         queue=None,
-        retry=TaskRetry(1, 1.0, 1.0),
-        timeout=timedelta(seconds=30),
+        patience=Patience(1, 1.0, 1.0, 30.0),
         assignee=assignee,
         groups=groups,
         wait=wait,

@@ -20,7 +20,7 @@ from activity_core.core.errors import NotFoundError
 from activity_core.core.rules.occurrence import TriggerKind
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.run import RunFailure, RunStatus
-from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
+from activity_core.core.run.task import NewTask, TaskClock, TaskResult, TaskStatus
 from activity_core.ports.reading import Query
 
 SLOT = "2026-01-01T12:00:00Z"
@@ -83,7 +83,7 @@ async def test_recording_writes_run_tasks_and_announcements(stores: Stores):
     execution = await stores.execution()
     [run_id] = execution.runs
     async with stores.run_ledger.open(execution.execution_id, AT) as opened:
-        tasks = [NewTask(spec(run_id), TaskStatus.READY, due_at=AT + SECOND)]
+        tasks = [NewTask(spec(run_id), TaskStatus.READY, TaskClock(due_at=AT + SECOND))]
         news = [announcement("e1", run_id), announcement("e2", run_id)]
         new = record(opened.runs[0], tasks=tasks, announcements=news, snapshot=b'{"n":"\\u0000"}')
         await opened.record([new], AT + SECOND)
@@ -94,7 +94,7 @@ async def test_recording_writes_run_tasks_and_announcements(stores: Stores):
     assert run["rules"] == [{"rule": "all", "evaluated": 1, "matched": 1, "tasks": 1}]
     task = await stores.task_ledger.get(tasks[0].spec.task_id)
     assert (task.run_id, task.definition_id, task.version) == (run_id, ID, 1)
-    assert (task.status, task.due_at) == (TaskStatus.READY, AT + SECOND)
+    assert (task.status, task.clock.due_at) == (TaskStatus.READY, AT + SECOND)
     assert await stores.outgoing() == ["e1", "e2"]
 
 

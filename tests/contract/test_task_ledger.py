@@ -31,7 +31,7 @@ async def test_a_task_comes_back_as_it_was_recorded(stores: Stores):
     assert (task.rule, task.spec_id, task.item, task.kind) == ("all", "look", 0, TaskKind.HUMAN)
     assert (task.title, task.status, task.inputs) == ("Look", TaskStatus.READY, {"n": ["\0"]})
     assert (task.assignee, list(task.groups), list(task.needs)) == ("ann", ["a", "b"], [])
-    assert (task.wait, task.due_at, task.result) == (True, None, None)
+    assert (task.wait, task.clock.due_at, task.result) == (True, None, None)
     assert (task.traceparent, task.causation_depth) == (None, 0)
 
 

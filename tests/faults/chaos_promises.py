@@ -15,7 +15,7 @@ from tests.api import Json
 from tests.faults.chaos_definitions import Definition, seconds
 from tests.faults.chaos_ledgers import Ledgers, Row, repeated
 from tests.faults.chaos_oracle import Oracle, value_of
-from tests.faults.chaos_wholes import STALE, broken_wholes
+from tests.faults.chaos_wholes import broken_wholes
 
 
 def broken(definitions: Sequence[Definition], ledgers: Ledgers, oracle: Oracle) -> list[str]:
@@ -134,7 +134,7 @@ def _limited(history: History) -> Iterator[str]:
     if control is None:
         return
     for runs in history.by_key(control).values():
-        yield from _over(control["limit"], runs, lambda run: run["fired_at"] + STALE)
+        yield from _over(control["limit"], runs, lambda run: run["fired_at"])
         yield from _over(control["limit"], runs, _started)
 
 

@@ -12,9 +12,6 @@ from tests.faults.chaos_definitions import Definition, seconds
 from tests.faults.chaos_ledgers import Ledgers, Row
 from tests.faults.chaos_oracle import Oracle, Wanted, value_of
 
-STALE = timedelta(seconds=1)
-"""How long before it is written a run may be fired: whoever decides may have to wait."""
-
 
 def broken_wholes(definition: Definition, ledgers: Ledgers, oracle: Oracle) -> Iterator[str]:
     """Runs whose events do not make what the composite asks for."""
@@ -62,7 +59,7 @@ def _answered(definition: Definition, ledgers: Ledgers, wanted: Wanted, run: Row
     whole, within = definition.composite, seconds(definition.composite["within"])
     [name] = [row["name"] for row in ledgers.members[run["run_id"]]]
     key, at = value_of(whole["key"], ledgers.sent[name]), ledgers.time_of(name)
-    since, until = ledgers.routed_at(name) - within, run["fired_at"] - STALE
+    since, until = ledgers.routed_at(name) - within, run["fired_at"]
     for row in ledgers.decisions_of(definition.id):
         other = row["name"]
         is_answer = other != name and "of" in wanted.parts.get(other, ())

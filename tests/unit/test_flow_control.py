@@ -290,8 +290,7 @@ async def test_a_lost_rollback_changes_nothing(scene: Scene):
     await listeners.refresh()
     control = FlowControl(tenant="main", deployment="test")
     async with scene.store.open() as flow:
-        at = scene.system.clock.now()
-        await control.decide(flow, listeners.entries, (), at, woken=[key])
+        await control.decide(flow, listeners.entries, (), scene.system.clock.now, woken=[key])
     assert scene.outcomes == {"1": "held", "2": "held"}
     await scene.wake()
     assert scene.outcomes == {"1": "fired", "2": "merged"}

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from activity_core.core import ids
 from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.human_task import Deadline
 from activity_core.core.errors import ExpressionError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import canonical_json, parse_json
 from activity_core.core.rules.decide import RuleTrace, decide
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
-from activity_core.core.rules.task_spec import TaskKind, TaskRetry
+from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.errors import LimitExceededError
+from activity_core.core.run.progress import Patience
 
 RUN = "run-0123"
 MANUAL = Occurrence("m.1", TriggerKind.MANUAL)
@@ -88,11 +90,12 @@ def test_a_loop_with_conditions_and_needs() -> None:
         "headers": {"X-Days": "20"},
         "json": {"to": "a@x.example", "days": 20},
     }
-    assert remind.retry == TaskRetry(5, 2.0, 300.0)
-    assert (remind.queue, remind.timeout, remind.needs) == ("billing-tq", timedelta(seconds=10), ())
+    assert remind.patience == Patience(5, 2.0, 300.0, 10.0, schedule_to_start=3_600.0)
+    assert (remind.queue, remind.needs) == ("billing-tq", ())
     assert (call.title, call.groups, call.assignee) == ("Call Ann", ("collections",), None)
     assert call.needs == (remind.task_id,)
-    assert call.due_after == timedelta(days=2)
+    assert call.human is not None
+    assert call.human.due == Deadline(after=timedelta(days=2))
     assert call.wait is False
     assert call.inputs["form"] == CHASE["tasks"][1]["human"]["form"]
     assert (other.spec_id, other.item, other.title) == ("remind", 2, "remind")

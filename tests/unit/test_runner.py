@@ -105,8 +105,8 @@ async def test_people_keep_nothing_open_unless_awaited(stage: CoreStage) -> None
     assert run.snapshot is not None
     assert b'"name":"Ann"' in run.snapshot
     assert (task.title, task.status) == ("Call Ann", TaskStatus.READY)
-    assert task.due_at is not None
-    assert (task.due_at - stage.clock.now()).days == 2
+    assert task.clock.due_at is not None
+    assert (task.clock.due_at - stage.clock.now()).days == 2
     assert stage.said(run_id) == ["run.started", "task.created", "run.completed"]
     assert stage.doorbell.rings[Topic.RELAY] > 0
 

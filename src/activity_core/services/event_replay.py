@@ -107,7 +107,7 @@ class EventReplayer:
             else:
                 most = max(1, int(request.rate))
                 reviewed = self._review.of(page, request.definition_id, replay_id, most)
-                fired = await self._review.write(records, reviewed, at)
+                fired = await self._review.write(records, reviewed)
                 advance = _advance(replay, page, reviewed, fired, at)
             await records.advance(replay_id, advance, at)
         self._review.tell(fired=fired > 0)

@@ -7,7 +7,6 @@ events) and for dead letters (an event on which a filter failed).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import ExpressionError, NotFoundError
@@ -83,12 +82,12 @@ class EventReview:
         reviewed.tally = Tally(looked_at, existing, matched)
         return reviewed
 
-    async def write(self, records: OpenRecords, reviewed: Reviewed, at: datetime) -> int:
+    async def write(self, records: OpenRecords, reviewed: Reviewed) -> int:
         """Write what follows; how many runs were made."""
         if not any(each.groups or each.settled for each in reviewed.judged):
             return 0
-        decided = await self._control.decide(
-            records.flow, self._listeners.entries, reviewed.judged, at
+        decided, at = await self._control.decide(
+            records.flow, self._listeners.entries, reviewed.judged, self._clock.now
         )
         counts = await records.flow.write(decided, at)
         count_decisions(counts)
@@ -108,7 +107,7 @@ class EventReview:
             ConflictError: the definition is paused, disabled or retired.
             ExpressionError: its filter fails on the event as before.
         """
-        id_, at = letter.definition_id, self._clock.now()
+        id_ = letter.definition_id
         refuse_idle(entry_of(await self.entries(), id_))
         async with self._replays.open() as records:
             page = await records.one(id_, event_key)
@@ -121,5 +120,5 @@ class EventReview:
             reviewed = self.of(page, id_, letter.dead_letter_id, most=1)
             for _, settled in (item for each in reviewed.judged for item in each.settled):
                 raise ExpressionError(settled.reason, subject=f"definition {id_}")
-            fired = 0 if dry_run else await self.write(records, reviewed, at)
+            fired = 0 if dry_run else await self.write(records, reviewed)
         self.tell(fired=fired > 0)

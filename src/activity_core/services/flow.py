@@ -6,7 +6,7 @@ and what one releases is handed to the next.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from activity_core.core import ids
@@ -39,30 +39,35 @@ class FlowControl:
         flow: OpenFlow,
         entries: Entries,
         judged: Sequence[Judged],
-        at: datetime,
+        now: Callable[[], datetime],
         *,
         woken: Sequence[FlowKey] = (),
-    ) -> Decided:
-        """What becomes of events that were judged, and of states that were woken.
+    ) -> tuple[Decided, datetime]:
+        """What becomes of events that were judged, and of states that were woken; and when.
 
-        `entries` has every definition that is named, also what is retired by now.
+        `entries` has every definition that is named, also what is retired by now. `now` is asked
+        once all locks are there: who decides about a definition later has the later time.
         """
         arrived = [group for each in judged for group in each.groups]
         plain, controlled = _told_apart(entries, arrived)
         settled = [settled for each in judged for settled in each.settled]
         letters = [letter for each in judged for letter in each.letters]
         if not controlled and not woken:
-            return Decided(fired=plain, settled=settled, letters=letters)
+            return Decided(fired=plain, settled=settled, letters=letters), now()
+        concerned = {id_ for id_, _ in controlled} | {key.definition_id for key in woken}
+        await flow.lock(sorted(concerned))
+        at = now()
         passage = _Passage(flow, entries, at)
         await passage.begin(controlled, woken)
         await passage.go()
-        return Decided(
+        decided = Decided(
             fired=[*plain, *passage.fired],
             settled=[*settled, *passage.settled],
             rows=passage.rows,
             displaced=await self._displaced(flow, passage.displaced, at),
             letters=letters,
         )
+        return decided, at
 
     async def _displaced(
         self, flow: OpenFlow, occurrences: Iterable[tuple[str, str]], at: datetime
@@ -95,9 +100,7 @@ class _Passage:
         self.displaced: list[tuple[str, str]] = []
 
     async def begin(self, arrived: Arrivals, woken: Sequence[FlowKey]) -> None:
-        """Lock what is concerned, and find which runs are over."""
-        concerned = {id_ for id_, _ in arrived} | {key.definition_id for key in woken}
-        await self._flow.lock(sorted(concerned))
+        """Take in what arrived, and find which runs are over."""
         for place, (id_, group) in enumerate(arrived):
             self._places[group.leader.input_key] = place
             self._hand_on(id_, group, after=None)

@@ -59,7 +59,7 @@ async def glanced(
     try:
         async with store.open() as flow:
             glance = Glance(flow)
-            decided = await control.decide(glance, entries, [judged], at)
+            decided, _ = await control.decide(glance, entries, [judged], lambda: at)
             raise _RollBackError
     except _RollBackError:
         return decided, glance.displaced

@@ -90,9 +90,10 @@ class FlowKeeper:
             self._changed.clear()
 
     async def _wake(self, keys: Sequence[FlowKey]) -> None:
-        at = self._clock.now()
         async with self._store.open() as flow:
-            decided = await self._control.decide(flow, self._listeners.entries, (), at, woken=keys)
+            decided, at = await self._control.decide(
+                flow, self._listeners.entries, (), self._clock.now, woken=keys
+            )
             counts = await flow.write(decided, at)
         count_decisions(counts)
         if counts.get(Outcome.FIRED):

@@ -76,8 +76,8 @@ class Router:
                 code, message = error.code, error.message
             await batch.bury(event, code, message, at)
             DEAD_LETTERS.labels("router", code).inc()
-        decided = await self._control.decide(
-            batch.flow, self._listeners.entries, [each for _, each in judged], at
+        decided, at = await self._control.decide(
+            batch.flow, self._listeners.entries, [each for _, each in judged], self._clock.now
         )
         routings = [
             Routing(event, self._listeners.revision, each.listened, each.filtered)

@@ -151,7 +151,7 @@ def task_item(row: TaskRow) -> Json:
         "assignee": task.assignee,
         "groups": list(task.groups),
         "wait": task.wait,
-        "due_at": _time(task.due_at),
+        "due_at": _time(task.clock.due_at),
         "outcome": result.outcome if result else None,
         "outputs": result.outputs if result else None,
         "error": result.error if result else None,

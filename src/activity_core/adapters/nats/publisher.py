@@ -6,7 +6,7 @@ from nats.js.errors import NoStreamResponseError
 
 from activity_core.adapters.nats.connection import NatsConnection, unavailable
 from activity_core.adapters.nats.streams import EMITTED
-from activity_core.core.definition.task_template import OURS
+from activity_core.core.definition.work import OURS
 
 TIMEOUT = 5.0
 

@@ -33,7 +33,7 @@ where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
 """
 _CANCEL_TASKS = """
 update tasks set status = %(status)s, outcome = %(outcome)s, comment = %(comment)s,
-    finished_at = %(at)s
+    wake_at = null, finished_at = %(at)s
 where tenant = %(tenant)s and run_id = any(%(runs)s::text[]) and finished_at is null
 """
 # A workflow that carries out other runs as well goes on; it finds this one closed.

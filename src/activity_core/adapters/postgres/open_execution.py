@@ -28,22 +28,24 @@ where r.tenant = %(tenant)s and r.run_id = n.run_id
 # Arrays of arrays must be rectangular, so `needs` and `groups` travel as JSON.
 _TASKS = """
 insert into tasks (tenant, task_id, run_id, definition_id, version, rule, spec_id, item, kind,
-    title, status, inputs, needs, queue, assignee, groups, wait, due_at, outcome, created_at,
-    ready_at, finished_at)
+    title, status, inputs, needs, queue, assignee, groups, wait, due_at, follow_up_at, wake_at,
+    outcome, role, about, late, created_at, ready_at, finished_at)
 select %(tenant)s, t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.spec_id, t.item,
     t.kind, t.title, t.status, t.inputs::json,
     array(select json_array_elements_text(t.needs::json)), t.queue, t.assignee,
-    array(select json_array_elements_text(t.groups::json)), t.wait, t.due_at, t.outcome,
-    %(at)s,
+    array(select json_array_elements_text(t.groups::json)), t.wait, t.due_at,
+    t.follow_up_at, t.wake_at, t.outcome, t.role, t.about, t.late, %(at)s,
     case when t.status <> 'pending' then %(at)s::timestamptz end,
     case when t.outcome is not null then %(at)s::timestamptz end
 from unnest(%(ids)b::text[], %(runs)b::text[], %(definitions)b::text[], %(versions)s::int[],
     %(rules)b::text[], %(specs)b::text[], %(items)s::int[], %(kinds)b::text[], %(titles)b::text[],
     %(statuses)b::text[], %(inputs)b::text[], %(needs)b::text[], %(queues)b::text[],
     %(assignees)b::text[], %(groups)b::text[], %(waits)s::boolean[], %(due)s::timestamptz[],
-    %(outcomes)b::text[]
+    %(follow_ups)s::timestamptz[], %(wakes)s::timestamptz[], %(outcomes)b::text[],
+    %(roles)b::text[], %(abouts)b::text[], %(lates)s::boolean[]
 ) as t (task_id, run_id, definition_id, version, rule, spec_id, item, kind, title, status,
-    inputs, needs, queue, assignee, groups, wait, due_at, outcome)
+    inputs, needs, queue, assignee, groups, wait, due_at, follow_up_at, wake_at, outcome, role,
+    about, late)
 """
 _RUNNING = """
 update runs set status = 'running', started_at = coalesce(started_at, %(at)s)
@@ -129,7 +131,12 @@ class PostgresOpenExecution:
             "assignees": [spec.assignee for spec in specs],
             "groups": [json_text(list(spec.groups)) for spec in specs],
             "waits": [spec.wait for spec in specs],
-            "due": [task.due_at for _, task in tasks],
+            "due": [task.clock.due_at for _, task in tasks],
+            "follow_ups": [task.clock.follow_up_at for _, task in tasks],
+            "wakes": [task.clock.wake_at for _, task in tasks],
+            "roles": [spec.role.value for spec in specs],
+            "abouts": [spec.about for spec in specs],
+            "lates": [spec.late for spec in specs],
             "outcomes": [_outcome(task.status) for _, task in tasks],
         }
         await self._conn.execute(_TASKS, values)

@@ -39,7 +39,8 @@ for no key update
 """
 _FINISH = """
 update tasks set status = %(status)s, outcome = %(outcome)s, outputs = %(outputs)s,
-    error = %(error)s, comment = %(comment)s, completed_by = %(by)s, finished_at = %(at)s
+    error = %(error)s, comment = %(comment)s, completed_by = %(by)s, error_type = %(error_type)s,
+    wake_at = null, finished_at = %(at)s
 where tenant = %(tenant)s and task_id = %(task)s
 """
 _SIGNAL = """
@@ -99,6 +100,7 @@ class PostgresTaskLedger:
             "error": result.error,
             "comment": result.comment,
             "by": result.by,
+            "error_type": result.error_type,
         }
         async with transaction(self._pool) as conn:
             await conn.execute(_LOCK_RUN, values)

@@ -2,13 +2,14 @@
 
 from psycopg.rows import DictRow
 
-from activity_core.core.rules.task_spec import TaskKind
-from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
+from activity_core.core.rules.task_spec import TaskKind, TaskRole
+from activity_core.core.run.task import FINAL, TaskClock, TaskInstance, TaskResult, TaskStatus
 
 COLUMNS = """
 t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.spec_id, t.item, t.kind, t.title,
 t.status, t.inputs, t.needs, t.assignee, t.groups, t.due_at, t.wait, t.outcome, t.outputs, t.error,
-t.comment, t.completed_by, r.traceparent, r.causation_depth
+t.comment, t.completed_by, t.error_type, t.role, t.about, t.late, t.claimed_by, t.revision,
+t.follow_up_at, t.wake_at, t.step, r.traceparent, r.causation_depth
 """
 
 
@@ -24,6 +25,7 @@ def instance(row: DictRow) -> TaskInstance:
             error=row["error"],
             comment=row["comment"],
             by=row["completed_by"],
+            error_type=row["error_type"],
         )
     return TaskInstance(
         task_id=row["task_id"],
@@ -40,8 +42,13 @@ def instance(row: DictRow) -> TaskInstance:
         needs=row["needs"],
         assignee=row["assignee"],
         groups=row["groups"],
-        due_at=row["due_at"],
+        clock=TaskClock(row["due_at"], row["follow_up_at"], row["wake_at"], row["step"]),
         wait=row["wait"],
+        role=TaskRole(row["role"]),
+        about=row["about"],
+        late=row["late"],
+        claimed_by=row["claimed_by"],
+        revision=row["revision"],
         result=result,
         traceparent=row["traceparent"],
         causation_depth=row["causation_depth"],

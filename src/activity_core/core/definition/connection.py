@@ -29,10 +29,14 @@ LOCAL_STATEMENT_TIMEOUT = timedelta(seconds=2)
 
 
 class SqlConnection(Model):
-    """A PostgreSQL database, read-only. `local` promises: same network, answers at once."""
+    """A PostgreSQL database, read-only unless it says `write: true` (for `sql` tasks).
+
+    `local` promises: same network, answers at once.
+    """
 
     url: DeployedSecretRef
     local: StrictBool = False
+    write: StrictBool = False
     statement_timeout: Annotated[Duration, Field(gt=timedelta(), le=timedelta(minutes=5))] = (
         timedelta(seconds=2)
     )
@@ -55,15 +59,27 @@ class HttpConnection(Model):
     headers: dict[str, DeployedSecretRef] = Field(default_factory=dict, max_length=20)
 
 
-class Connection(OneOf):
-    """A named database or HTTP base."""
+class SmtpConnection(Model):
+    """A mail server; user and password are secrets by reference."""
 
-    kinds: ClassVar[tuple[str, ...]] = ("sql", "http")
+    host: Annotated[str, Field(min_length=1, max_length=255, strict=True)]
+    port: Annotated[int, Field(ge=1, le=65_535, strict=True)] = 587
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    user: DeployedSecretRef | None = None
+    password: DeployedSecretRef | None = None
+    sender: Annotated[str, Field(min_length=3, max_length=320, strict=True)]
+
+
+class Connection(OneOf):
+    """A named database, HTTP base or mail server."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("sql", "http", "smtp")
 
     kind: Literal["connection"] = "connection"
     id: Slug
     sql_: SqlConnection | None = Field(default=None, alias="sql")
     http_: HttpConnection | None = Field(default=None, alias="http")
+    smtp_: SmtpConnection | None = Field(default=None, alias="smtp")
 
     @property
     def is_local(self) -> bool:

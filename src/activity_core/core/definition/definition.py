@@ -4,17 +4,21 @@ Comes from `definition_file` (YAML or JSON) or from the store, goes to `matching
 `schedule` (which slots), `context` and `rules` (what follows).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from activity_core.core.definition.lifecycle import CaseTimer, Lifecycle, Migrate, StateConfig
 from activity_core.core.definition.model import Expression, Model, Name, Slug, Text, Versioned
 from activity_core.core.definition.source import ContextSourceConfig
-from activity_core.core.definition.task_template import TaskTemplate
+from activity_core.core.definition.task_template import OnFailure, TaskTemplate
 from activity_core.core.definition.trigger import TriggerSet
+
+MOST_TASKS = 10_000
+"""What `limits.tasks` may say."""
 
 SLOT_VARIABLES = frozenset({"slot", "gap_start", "gap_end", "missed_count", "slots"})
 """What a slot is for, see `rules.occurrence`."""
@@ -32,6 +36,8 @@ class Rule(Model):
     for_each: Expression | None = None
     as_: Name | None = Field(default=None, alias="as")
     when: Expression = "true"
+    parallel: Annotated[int, Field(ge=1, le=100, strict=True)] = 10
+    """How many of its tasks machines do at the same time, over all items."""
     tasks: Annotated[tuple[TaskTemplate, ...], Field(min_length=1, max_length=50)]
 
     @model_validator(mode="after")
@@ -63,16 +69,25 @@ class Rule(Model):
             ) from error
         return tasks
 
+    def on_failure(self, task: TaskTemplate) -> OnFailure:
+        """What a failure of that task for good means for the run."""
+        undoes = any(other.compensate for other in self.tasks)
+        return task.on_failure or ("compensate" if undoes else "fail")
+
     def waits_for(self, task: TaskTemplate) -> bool:
         """Whether a run stays open until that human task is done: it says so, or is needed."""
         waits = task.human_ is not None and task.human_.wait
         return waits or any(task.id in other.needs for other in self.tasks)
 
 
+class Limits(Model):
+    """Bounds of one run; above them it fails before anything is created."""
+
+    tasks: Annotated[int, Field(ge=1, le=MOST_TASKS, strict=True)] = 1_000
+
+
 class ActivityDefinition(Versioned):
     """One entry of the registry."""
-
-    not_built_yet: ClassVar[frozenset[str]] = frozenset({"lifecycle", "correlation"})
 
     kind: Literal["definition"] = "definition"
     id: Slug
@@ -83,6 +98,15 @@ class ActivityDefinition(Versioned):
     enabled: StrictBool = True
     coalesce: StrictBool = True
     """Whether its runs may share a Temporal workflow with others when many are due."""
+    limits: Limits = Limits()
+    lifecycle: Lifecycle = "run"
+    correlation: Expression | None = None
+    """What the events of one case have in common."""
+    state: StateConfig = StateConfig()
+    timers: dict[Name, CaseTimer] = Field(default_factory=dict, max_length=20)
+    ends_when: Expression | None = None
+    migrate: Migrate = "pinned"
+    """Whether an open case stays on its version, or its next event brings it to the newest."""
     trigger: TriggerSet
     context: dict[Name, ContextSourceConfig] = Field(default_factory=dict, max_length=50)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=100)]
@@ -106,8 +130,8 @@ class ActivityDefinition(Versioned):
     def connections(self) -> frozenset[str]:
         """Ids of all connections that its sources and tasks name."""
         sources = [source.sql_ or source.http_ for source in self.context.values()]
-        tasks = [task.http_ for rule in self.rules for task in rule.tasks]
-        return frozenset(part.connection for part in (*sources, *tasks) if part and part.connection)
+        named = [part.connection for part in sources if part]
+        return frozenset(name for name in (*named, *_of_work(self.rules)) if name)
 
     def is_fused(self, local_connections: Collection[str]) -> bool:
         """Whether a run of it is one local activity: local sources, nothing to wait for."""
@@ -116,6 +140,16 @@ class ActivityDefinition(Versioned):
             for rule in self.rules
             for task in rule.tasks
         )
+
+
+def _of_work(rules: tuple[Rule, ...]) -> Iterator[str | None]:
+    """Connections of tasks, what undoes them, and what tells of them."""
+    for task in (task for rule in rules for task in rule.tasks):
+        yield task.connection
+        if task.compensate:
+            yield task.compensate.connection
+        for notification in task.human_.notify if task.human_ else ():
+            yield notification.connection
 
 
 def definition_from_document(document: Mapping[str, Any]) -> ActivityDefinition:

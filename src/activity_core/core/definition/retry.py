@@ -4,7 +4,7 @@ Written in definitions (sources and tasks), carried out by Temporal's retry poli
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, GetJsonSchemaHandler, model_serializer, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -15,7 +15,7 @@ from activity_core.core.definition.model import Model
 
 
 class Backoff(Model):
-    """Exponential, doubling from `first` up to `longest`; spelled `2s..5m` or `10s`."""
+    """From `first` up to `longest`; spelled `2s..5m` or `10s`."""
 
     first: Duration = timedelta(seconds=1)
     longest: Duration = timedelta(minutes=5)
@@ -51,8 +51,14 @@ class Backoff(Model):
         return schema
 
 
+ErrorType = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.:-]{0,199}$", strict=True)]
+"""The type of a failure: an exception's name, `http_404`, `invalid_input`, …"""
+
+
 class Retry(Model):
-    """Bounded: there is no retrying for ever."""
+    """Bounded: there is no retrying for ever. `non_retryable` names types of failures."""
 
     max_attempts: int = Field(default=5, ge=1, le=100, strict=True)
     backoff: Backoff = Backoff()
+    coefficient: Annotated[float, Field(ge=1, le=100)] = 2.0
+    non_retryable: tuple[ErrorType, ...] = Field(default=(), max_length=50)

@@ -13,8 +13,8 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.definition.task_template import OURS
 from activity_core.core.definition.trigger_pattern import EventPattern
+from activity_core.core.definition.work import OURS
 from activity_core.core.event.patterns import takes
 
 MOST_CYCLES = 10

@@ -14,7 +14,8 @@ from activity_core.core.definition.task_template import TaskTemplate
 from activity_core.core.expression.condition import without_nul
 from activity_core.core.expression.template import as_text
 from activity_core.core.jsontext import JsonValue, canonical_json
-from activity_core.core.rules.task_spec import TaskKind, TaskRetry, TaskSpec
+from activity_core.core.rules.patience import patience_of
+from activity_core.core.rules.task_spec import TaskKind, TaskSpec
 from activity_core.core.run.errors import LimitExceededError
 
 MAX_TITLE = 500
@@ -53,7 +54,6 @@ class Rendering:
         human = template.human_
         title = words.get("title") or inputs.get("title") or template.id
         assign: dict[str, Any] = words["human"]["assign"] if human else {"user": "", "groups": ()}
-        backoff = template.retry.backoff
         return TaskSpec(
             task_id=self._task_id(rule, template.id, item),
             rule=rule.id,
@@ -66,16 +66,15 @@ class Rendering:
                 self._task_id(rule, need, item) for need in _needs(rule, template, spawned)
             ),
             queue=template.queue,
-            retry=TaskRetry(
-                template.retry.max_attempts,
-                backoff.first.total_seconds(),
-                backoff.longest.total_seconds(),
-            ),
-            timeout=template.timeout,
+            patience=patience_of(template),
             assignee=_principal(assign["user"]) or None,
             groups=tuple(filter(None, map(_principal, assign["groups"]))),
-            due_after=human.due if human else None,
             wait=human.wait if human else False,
+            human=human,
+            join=template.join,
+            on_failure=rule.on_failure(template),
+            parallel=rule.parallel,
+            undo=template.compensate is not None,
         )
 
     def _task_id(self, rule: Rule, spec_id: str, item: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activity_core.core import ids
-from activity_core.core.definition.task_template import OURS
+from activity_core.core.definition.work import OURS
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.jsontext import JsonValue
 

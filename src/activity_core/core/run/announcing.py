@@ -58,7 +58,7 @@ class RunVoice:
         """`task.created`."""
         data = self._task_data(task.spec) | {
             "status": TaskStatus.READY if task.status is TaskStatus.COMPLETED else task.status,
-            "due_at": rfc3339(task.due_at) if task.due_at else None,
+            "due_at": rfc3339(task.clock.due_at) if task.clock.due_at else None,
         }
         return announce(self.origin, "task", "created", task.spec.task_id, data)
 
@@ -118,7 +118,7 @@ def task_ended(
         "status": result.status,
         "assignee": task.assignee,
         "groups": list(task.groups),
-        "due_at": rfc3339(task.due_at) if task.due_at else None,
+        "due_at": rfc3339(task.clock.due_at) if task.clock.due_at else None,
         "outcome": result.outcome,
         "outputs": result.outputs,
         "comment": result.comment,

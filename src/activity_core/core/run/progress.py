@@ -19,12 +19,27 @@ class ProgressState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often to try and how long to wait for it; times in seconds."""
+    """How often to try and how long to wait for it; times in seconds, 0 is no limit.
+
+    Attributes:
+        timeout: of one attempt.
+        schedule_to_start: of waiting for a worker.
+        schedule_to_close: of all attempts together.
+        heartbeat: of silence within an attempt.
+        non_retryable: types of failures after which nobody tries again.
+        priority: 1 (first) to 5 (last); 0 is that of the workflow.
+    """
 
     attempts: int
     first_backoff: float
     longest_backoff: float
     timeout: float
+    coefficient: float = 2.0
+    schedule_to_start: float = 0.0
+    schedule_to_close: float = 0.0
+    heartbeat: float = 0.0
+    non_retryable: list[str] = field(default_factory=list)
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +55,16 @@ class TaskStep:
     """A task that the workflow has to do with.
 
     Attributes:
-        needs: ids of tasks among these steps that must be completed before.
-        status: its final status if it has one already, else empty.
+        needs: ids of tasks among these steps that must be over before, as `join` says.
+        status: its final status if it has one already, else empty; `outcome` goes with it.
         by_person: a person completes it; otherwise a worker on `queue` (empty: the default one).
         awaited: the run stays open until the person is done.
         hidden: people do not see it until what it needs is done.
+        group: of the tasks that belong together, one rule and item; needs stay within it.
+        rule: whose `parallel` bounds how many of its tasks machines do at the same time.
+        call: `activity` or `workflow` if the workflow itself calls what others provide.
+        on_failure: `fail`, `continue` or `compensate`.
+        undo: whether it can be compensated.
     """
 
     task_id: str
@@ -55,6 +75,14 @@ class TaskStep:
     awaited: bool = False
     hidden: bool = False
     queue: str = ""
+    outcome: str = ""
+    group: str = ""
+    rule: str = ""
+    parallel: int = 10
+    join: str = "all_succeeded"
+    on_failure: str = "fail"
+    call: str = ""
+    undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +94,8 @@ class Progress:
         counts: how many runs were closed by this step, by status.
         run_id: the one run that something is left of; empty when done.
         attempt: of that run, from 1.
+        following: where the tasks after these start, as `NextTasks` asks; empty: these are all.
+        stop: why the run is to end before its tasks are done: `compensate`, or empty.
     """
 
     state: ProgressState
@@ -75,3 +105,5 @@ class Progress:
     attempt: int = 1
     sources: list[SourceStep] = field(default_factory=list)
     tasks: list[TaskStep] = field(default_factory=list)
+    following: str = ""
+    stop: str = ""

@@ -12,6 +12,7 @@ from hashlib import sha256
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import ActivityCoreError, ExpressionError
 from activity_core.core.expression.message import shorten
+from activity_core.core.human.clock import clock_of
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.rules.context import ContextSnapshot, take_snapshot
 from activity_core.core.rules.decide import decide
@@ -19,7 +20,7 @@ from activity_core.core.rules.task_spec import TaskKind, TaskSpec
 from activity_core.core.run.announcing import RunVoice
 from activity_core.core.run.errors import ContextUnavailableError, LimitExceededError
 from activity_core.core.run.run import ClaimedRun, RunFailure, RunRecord, RunStatus
-from activity_core.core.run.task import NewTask, TaskStatus
+from activity_core.core.run.task import TIMELESS, NewTask, TaskStatus
 from activity_core.core.run.task_steps import steps_of
 
 EXPECTED = (ExpressionError, LimitExceededError, ContextUnavailableError)
@@ -93,15 +94,14 @@ def new_tasks(specs: Sequence[TaskSpec], at: datetime) -> list[NewTask]:
     others = [spec for spec in specs if spec.task_id not in done]
     return [
         *(NewTask(spec, TaskStatus.COMPLETED) for spec in done.values()),
-        *(
-            NewTask(
-                spec,
-                TaskStatus.READY if done.keys() >= set(spec.needs) else TaskStatus.PENDING,
-                due_at=at + spec.due_after if spec.due_after else None,
-            )
-            for spec in others
-        ),
+        *(_new_task(spec, at, is_ready=done.keys() >= set(spec.needs)) for spec in others),
     ]
+
+
+def _new_task(spec: TaskSpec, at: datetime, *, is_ready: bool) -> NewTask:
+    if not is_ready:
+        return NewTask(spec, TaskStatus.PENDING)
+    return NewTask(spec, TaskStatus.READY, clock_of(spec.human, at) if spec.human else TIMELESS)
 
 
 def _done_at_once(specs: Sequence[TaskSpec]) -> dict[str, TaskSpec]:

@@ -9,7 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.rules.task_spec import TaskKind, TaskSpec
+from activity_core.core.rules.task_spec import TaskKind, TaskRole, TaskSpec
+
+NOT_WANTED = "not_wanted"
+"""Outcome of a skipped task whose own `when` did not hold: others go on as if it were not there."""
 
 
 class TaskStatus(StrEnum):
@@ -40,17 +43,36 @@ FINAL = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class TaskClock:
+    """What time does to a human task: counted from when it can be done.
+
+    Attributes:
+        due_at: when it should be done; `follow_up_at`: when somebody should look at it.
+        wake_at: when the next reminder, hand-over or expiry is due; None: never again.
+        step: how many of those were taken already.
+    """
+
+    due_at: datetime | None = None
+    follow_up_at: datetime | None = None
+    wake_at: datetime | None = None
+    step: int = 0
+
+
+TIMELESS = TaskClock()
+
+
+@dataclass(frozen=True, slots=True)
 class NewTask:
     """A task about to be recorded: what was decided, plus what follows from the time."""
 
     spec: TaskSpec
     status: TaskStatus
-    due_at: datetime | None = None
+    clock: TaskClock = TIMELESS
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How a task ended. `outputs` is JSON; `error` is empty unless it failed."""
+    """How a task ended. `outputs` is JSON; `error` and its type are empty unless it failed."""
 
     status: TaskStatus
     outcome: str
@@ -58,11 +80,18 @@ class TaskResult:
     error: str = ""
     comment: str = ""
     by: str = ""
+    error_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskInstance:
-    """A recorded task."""
+    """A recorded task.
+
+    Attributes:
+        assignee, groups: who may do it; `claimed_by`: who has it.
+        revision: counts the changes that people and time made to it.
+        late: its words are not rendered yet, see `TaskSpec`.
+    """
 
     task_id: str
     run_id: str
@@ -78,8 +107,13 @@ class TaskInstance:
     needs: Sequence[str] = ()
     assignee: str | None = None
     groups: Sequence[str] = ()
-    due_at: datetime | None = None
+    clock: TaskClock = TIMELESS
     wait: bool = False
+    role: TaskRole = TaskRole.TASK
+    about: str | None = None
+    late: bool = False
+    claimed_by: str | None = None
+    revision: int = 0
     result: TaskResult | None = field(default=None)
     traceparent: str | None = None
     causation_depth: int = 0

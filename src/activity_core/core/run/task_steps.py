@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.rules.task_spec import TaskKind, TaskRetry, TaskSpec
-from activity_core.core.run.progress import Patience, TaskStep
+from activity_core.core.rules.patience import patience_of
+from activity_core.core.rules.task_spec import TaskKind, TaskSpec
+from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskStatus
+
+_CALLED = frozenset({TaskKind.ACTIVITY, TaskKind.WORKFLOW})
 
 
 def steps_of(tasks: Sequence[NewTask]) -> list[TaskStep]:
@@ -24,7 +27,6 @@ def as_decided(definition: ActivityDefinition, task: TaskInstance) -> NewTask:
     """A recorded task with the policies of its template in the pinned definition."""
     rule = next(rule for rule in definition.rules if rule.id == task.rule)
     template = next(found for found in rule.tasks if found.id == task.spec_id)
-    backoff = template.retry.backoff
     spec = TaskSpec(
         task_id=task.task_id,
         rule=task.rule,
@@ -35,34 +37,38 @@ def as_decided(definition: ActivityDefinition, task: TaskInstance) -> NewTask:
         inputs=task.inputs,
         needs=tuple(task.needs),
         queue=template.queue,
-        retry=TaskRetry(
-            template.retry.max_attempts,
-            backoff.first.total_seconds(),
-            backoff.longest.total_seconds(),
-        ),
-        timeout=template.timeout,
+        patience=patience_of(template),
         wait=task.wait,
+        human=template.human_,
+        role=task.role,
+        about=task.about,
+        late=task.late,
+        join=template.join,
+        on_failure=rule.on_failure(template),
+        parallel=rule.parallel,
+        undo=template.compensate is not None,
     )
     return NewTask(spec, task.status)
 
 
 def _step(task: NewTask, is_needed: bool) -> TaskStep:  # noqa: FBT001 - a fact about the task
-    spec, retry = task.spec, task.spec.retry
-    patience = Patience(
-        retry.max_attempts,
-        retry.first_seconds,
-        retry.longest_seconds,
-        spec.timeout.total_seconds(),
-    )
+    spec = task.spec
     return TaskStep(
         spec.task_id,
         list(spec.needs),
-        patience,
+        spec.patience,
         status=task.status if task.status in FINAL else "",
         by_person=spec.kind is TaskKind.HUMAN,
         awaited=spec.wait or is_needed,
         hidden=task.status is TaskStatus.PENDING,
         queue=spec.queue or "",
+        group=f"{spec.rule}#{spec.item}",
+        rule=spec.rule,
+        parallel=spec.parallel,
+        join=spec.join,
+        on_failure=spec.on_failure,
+        call=spec.kind if spec.kind in _CALLED else "",
+        undo=spec.undo,
     )
 
 

@@ -1,0 +1,33 @@
+"""Ongoing definitions: one long-lived case per correlation key, instead of a run per event alone.
+
+Part of a `definition` with `lifecycle: ongoing`. The runs of a case are carried out one after
+another over a common state; see `core.case`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictBool
+
+from activity_core.core.definition.duration import Duration
+from activity_core.core.definition.model import Expression, Model
+
+Lifecycle = Literal["run", "ongoing"]
+Migrate = Literal["pinned", "newest"]
+
+
+class StateConfig(Model):
+    """What a case remembers: begins as `initial`; after each event it is what `update` gives.
+
+    `update` sees `state`, `event` and `timer`, and gives the whole new state, a map.
+    """
+
+    initial: dict[str, Any] = Field(default_factory=dict)
+    update: Expression | None = None
+
+
+class CaseTimer(Model):
+    """Makes a run of its own, in which `timer` is its name, when that much time has passed."""
+
+    after: Annotated[Duration, Field()]
+    since: Literal["opened", "last_event"] = "last_event"
+    repeat: StrictBool = False

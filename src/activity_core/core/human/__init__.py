@@ -1,0 +1,1 @@
+"""What people and time do to human tasks; pure."""

@@ -67,7 +67,7 @@ def test_what_may_take_too_long_fails_at_once(text: Any, event: Any, mostly: Any
     began = time.process_time()
     with pytest.raises(OverBudgetError) as caught:
         program.evaluate(bindings)
-    assert time.process_time() - began < 0.5  # the garbage of other tests too
+    assert time.process_time() - began < 5  # unbounded it takes minutes
     said = str(caught.value)
     assert said.startswith("may take too long on data of this size: ")
     assert f"times the budget, most of it for {mostly} in " in said
@@ -109,7 +109,7 @@ def test_what_may_take_too_long_fails_at_once(text: Any, event: Any, mostly: Any
 def test_what_is_ordinary_is_evaluated(text: Any, event: Any) -> None:
     began = time.process_time()
     evaluate(text, event)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 10
 
 
 def test_values_that_are_small_are_not_even_looked_at(monkeypatch: Any) -> None:
@@ -184,7 +184,7 @@ def test_rows_are_refused_all_together() -> None:
     began = time.process_time()
     with pytest.raises(OverBudgetError, match=r"for split in context\.text\.split"):
         rows(3_000, text=LONG).evaluate(column("context.text.split('').size() + item"))
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 5
 
 
 def test_rows_that_are_little_over_the_budget_are_evaluated_in_parts() -> None:

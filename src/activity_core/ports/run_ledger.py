@@ -4,14 +4,32 @@
 written first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.rules.occurrence import Occurrence
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.run import ClaimedRun, RunFailure, RunRecord, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunMaterial:
+    """What a recorded run was decided by, for rendering its late tasks.
+
+    Attributes:
+        occurrence: with its events, as `ClaimedRun` has it.
+        snapshot: the recorded document, see `core.rules.context.take_snapshot`.
+    """
+
+    definition_id: str
+    version: int
+    attempt: int
+    occurrence: Occurrence
+    snapshot: Mapping[str, JsonValue]
 
 
 class OpenExecution(Protocol):
@@ -44,6 +62,14 @@ class RunLedger(Protocol):
 
         Raises:
             NotFoundError: no such execution.
+        """
+        ...
+
+    async def material(self, run_id: str) -> RunMaterial:
+        """What a run was decided by; it may be closed.
+
+        Raises:
+            NotFoundError: no such run, or it is not recorded.
         """
         ...
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from activity_core.core.rules.late import LateWords
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.task import TaskInstance, TaskResult, TaskStatus
 
@@ -59,6 +60,20 @@ class TaskLedger(Protocol):
 
     async def make_ready(self, task_ids: Sequence[str], at: datetime) -> None:
         """What they needed is done: pending human tasks appear in the inbox; others stay."""
+        ...
+
+    async def group(self, run_id: str, rule: str, item: int) -> Sequence[TaskInstance]:
+        """All tasks of one rule and item of a run, in whatever role, in order of task id."""
+        ...
+
+    async def render(self, task_id: str, words: LateWords) -> TaskInstance:
+        """Keep the words of a late task, which then is late no more; its status stays.
+
+        A task that is not late, or final, is returned as it is stored: the first words stay.
+
+        Raises:
+            NotFoundError: no such task.
+        """
         ...
 
     async def states(self, run_id: str) -> Sequence[TaskState]:

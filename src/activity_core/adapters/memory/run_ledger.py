@@ -1,5 +1,6 @@
 """The ledger of runs in memory: an open execution keeps every other writer waiting."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from activity_core.core.jsontext import JsonValue
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.run import OPEN, ClaimedRun, RunFailure, RunRecord, RunStatus
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskResult, TaskStatus
-from activity_core.ports.run_ledger import OpenExecution
+from activity_core.ports.run_ledger import OpenExecution, RunMaterial
 
 
 class MemoryOpenExecution:
@@ -77,6 +78,15 @@ class MemoryRunLedger:
             ]
             tables.runs.update((run.run_id, run) for run in runs)
             yield MemoryOpenExecution(self._state, tables, runs)
+
+    async def material(self, run_id: str) -> RunMaterial:
+        """See `RunLedger.material`."""
+        run = self._state.tables.runs.get(run_id)
+        if run is None or run.snapshot is None:
+            raise NotFoundError("no such recorded run", subject=f"run {run_id}")
+        return RunMaterial(
+            run.definition_id, run.version, run.attempt, run.occurrence, json.loads(run.snapshot)
+        )
 
     async def keep_gathered(self, run_id: str, source: str, data: JsonValue) -> None:
         """See `RunLedger.keep_gathered`."""

@@ -8,6 +8,7 @@ from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.rows import TaskRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.errors import NotFoundError
+from activity_core.core.rules.late import LateWords
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.run import RunStatus
@@ -78,6 +79,31 @@ class MemoryTaskLedger:
                 if row.task.status is TaskStatus.PENDING and row.task.kind is TaskKind.HUMAN:
                     task = replace(row.task, status=TaskStatus.READY)
                     tables.tasks[task_id] = replace(row, task=task)
+
+    async def group(self, run_id: str, rule: str, item: int) -> Sequence[TaskInstance]:
+        """See `TaskLedger.group`."""
+        tasks = [row.task for _, row in sorted(self._state.tables.tasks.items())]
+        return [
+            task for task in tasks if (task.run_id, task.rule, task.item) == (run_id, rule, item)
+        ]
+
+    async def render(self, task_id: str, words: LateWords) -> TaskInstance:
+        """See `TaskLedger.render`."""
+        async with self._state.transaction() as tables:
+            row = _row(tables, task_id)
+            if row.task.status in FINAL or not row.task.late:
+                return row.task
+            task = replace(
+                row.task,
+                title=words.title,
+                inputs=dict(words.inputs),
+                assignee=words.assignee,
+                groups=words.groups,
+                clock=words.clock,
+                late=False,
+            )
+            tables.tasks[task_id] = replace(row, task=task)
+            return task
 
     async def states(self, run_id: str) -> Sequence[TaskState]:
         """See `TaskLedger.states`."""

@@ -7,6 +7,7 @@ only: the workflow sandbox imports it.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class ProgressState(StrEnum):
@@ -106,4 +107,44 @@ class Progress:
     sources: list[SourceStep] = field(default_factory=list)
     tasks: list[TaskStep] = field(default_factory=list)
     following: str = ""
+    stop: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """What a step made of a task: what is stored, which the first end of a task decides.
+
+    Attributes:
+        status: a final one; or `running`: what the other side was asked for comes by a callback.
+        wait_seconds: how long such a task still waits for it; 0 otherwise. Asked again, a step
+            answers what is left and does not ask the other side again.
+    """
+
+    status: str
+    outcome: str = ""
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the workflow calls for a task of kind `activity` or `workflow`.
+
+    Attributes:
+        type: of the Temporal activity or workflow; `args` are JSON.
+        parent_close: what becomes of a child workflow if its run is ended: `terminate`, `abandon`
+            or `request_cancel`.
+        end: of a task that is over already, so that nothing is called.
+    """
+
+    type: str = ""
+    args: list[Any] = field(default_factory=list)
+    parent_close: str = "request_cancel"
+    end: TaskEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStates:
+    """Those tasks of a run that are final, by id; and `stop` as in `Progress`."""
+
+    final: dict[str, TaskEnd]
     stop: str = ""

@@ -29,6 +29,9 @@ class RunStatus(StrEnum):
 
 OPEN = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
 
+COMPENSATE = "compensate"
+"""What a running run may be asked to do instead of going on."""
+
 
 @dataclass(frozen=True, slots=True)
 class PendingRun:
@@ -78,6 +81,7 @@ class ClaimedRun:
     Attributes:
         recorded: its tasks are written; only what is left of them may still be done.
         gathered: what its remote sources answered so far, by source name.
+        stop: `COMPENSATE` if it is to undo what it did and end, else empty.
     """
 
     run_id: str
@@ -88,6 +92,7 @@ class ClaimedRun:
     status: RunStatus
     recorded: bool
     gathered: Mapping[str, JsonValue] = field(default_factory=dict)
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True)

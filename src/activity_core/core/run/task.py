@@ -3,7 +3,7 @@
 Written by the runner, performed by a Temporal activity or completed by a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -40,6 +40,23 @@ FINAL = frozenset(
         TaskStatus.COMPENSATED,
     }
 )
+
+_ENDS = FINAL - {TaskStatus.COMPENSATED}
+_REOPENED = frozenset({TaskStatus.PENDING})
+
+MOVES: Mapping[TaskStatus, frozenset[TaskStatus]] = {
+    TaskStatus.PENDING: _ENDS | {TaskStatus.READY, TaskStatus.RUNNING},
+    TaskStatus.READY: _ENDS | {TaskStatus.CLAIMED, TaskStatus.RUNNING},
+    TaskStatus.CLAIMED: _ENDS | {TaskStatus.READY},
+    TaskStatus.RUNNING: _ENDS,
+    TaskStatus.COMPLETED: frozenset({TaskStatus.COMPENSATED}),
+    TaskStatus.COMPENSATED: frozenset(),
+    TaskStatus.FAILED: _REOPENED,
+    TaskStatus.CANCELLED: _REOPENED,
+    TaskStatus.EXPIRED: _REOPENED,
+    TaskStatus.SKIPPED: _REOPENED,
+}
+"""What may follow what: forward, but for what is undone and what an operator opens again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,8 @@ class TaskInstance:
         assignee, groups: who may do it; `claimed_by`: who has it.
         revision: counts the changes that people and time made to it.
         late: its words are not rendered yet, see `TaskSpec`.
+        undo: whether its template has a compensation.
+        finished_at: when it became final.
     """
 
     task_id: str
@@ -112,8 +131,10 @@ class TaskInstance:
     role: TaskRole = TaskRole.TASK
     about: str | None = None
     late: bool = False
+    undo: bool = False
     claimed_by: str | None = None
     revision: int = 0
     result: TaskResult | None = field(default=None)
+    finished_at: datetime | None = None
     traceparent: str | None = None
     causation_depth: int = 0

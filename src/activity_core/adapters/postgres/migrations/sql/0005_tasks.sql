@@ -20,7 +20,7 @@ alter table tasks
     add constraint tasks_only_people_claim check (kind = 'human' or claimed_by is null),
     add constraint tasks_over_never_wake check (finished_at is null or wake_at is null);
 create index tasks_to_wake on tasks (tenant, wake_at, task_id) where wake_at is not null;
-create index tasks_of_run on tasks (tenant, run_id, rule, item);
+create index tasks_of_run on tasks (tenant, run_id, rule collate "C", item);
 comment on column tasks.about is 'The task that it undoes, tells of, or asks help for.';
 comment on column tasks.late is 'Its words are not rendered yet: they need what other tasks came to.';
 comment on column tasks.step is 'How many reminders, hand-overs and the like were taken.';

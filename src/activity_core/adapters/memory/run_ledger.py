@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from activity_core.adapters.memory.new_tasks import recorded
 from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.rows import RunRow, TaskRow
 from activity_core.adapters.memory.state import State, Tables
@@ -13,7 +14,6 @@ from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.run import OPEN, ClaimedRun, RunFailure, RunRecord, RunStatus
-from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.run_ledger import OpenExecution, RunMaterial
 
 
@@ -42,7 +42,7 @@ class MemoryOpenExecution:
                 failure=record.failure,
             )
             for new in record.tasks:
-                task = _task(run, new)
+                task = recorded(run, new)
                 ended = at if task.result else None
                 self._tables.tasks[task.task_id] = TaskRow(task, at, finished_at=ended)
             announce(self._state, self._tables, record.announcements, at)
@@ -123,35 +123,3 @@ def _claimed(run: RunRow) -> ClaimedRun:
         run.recorded,
         run.gathered,
     )
-
-
-def _task(run: RunRow, new: NewTask) -> TaskInstance:
-    spec, event = new.spec, run.occurrence.event
-    return TaskInstance(
-        task_id=spec.task_id,
-        run_id=run.run_id,
-        definition_id=run.definition_id,
-        version=run.version,
-        rule=spec.rule,
-        spec_id=spec.spec_id,
-        item=spec.item,
-        kind=spec.kind,
-        title=spec.title,
-        status=new.status,
-        inputs=spec.inputs,
-        needs=spec.needs,
-        assignee=spec.assignee,
-        groups=spec.groups,
-        clock=new.clock,
-        wait=spec.wait,
-        role=spec.role,
-        about=spec.about,
-        late=spec.late,
-        result=_result(new.status) if new.status in FINAL else None,
-        traceparent=event.traceparent if event else None,
-        causation_depth=event.causation_depth if event else 0,
-    )
-
-
-def _result(status: TaskStatus) -> TaskResult:
-    return TaskResult(status, "done" if status is TaskStatus.COMPLETED else status)

@@ -58,17 +58,8 @@ class MemoryTaskLedger:
             task = replace(row.task, status=result.status, result=result)
             tables.tasks[task_id] = replace(row, task=task, finished_at=at)
             announce(self._state, tables, announcements, at)
-            self._signal(tables, task)
+            signal(self._state, tables, task)
             return task
-
-    def _signal(self, tables: Tables, task: TaskInstance) -> None:
-        run = tables.runs[task.run_id]
-        if task.kind is not TaskKind.HUMAN or run.status is not RunStatus.RUNNING:
-            return
-        if run.execution_id is not None:
-            position = self._state.next_position()
-            workflow_id = tables.executions[run.execution_id].workflow_id
-            tables.pending_signals[position] = Signal(position, workflow_id)
 
     async def make_ready(self, task_ids: Sequence[str], at: datetime) -> None:
         """See `TaskLedger.make_ready`; the time is not kept here."""
@@ -119,3 +110,14 @@ def _row(tables: Tables, task_id: str) -> TaskRow:
     if row is None:
         raise NotFoundError("no such task", subject=f"task {task_id}")
     return row
+
+
+def signal(state: State, tables: Tables, task: TaskInstance) -> None:
+    """Wake the workflow of a human task's run, if that runs."""
+    run = tables.runs[task.run_id]
+    if task.kind is not TaskKind.HUMAN or run.status is not RunStatus.RUNNING:
+        return
+    if run.execution_id is not None:
+        position = state.next_position()
+        workflow_id = tables.executions[run.execution_id].workflow_id
+        tables.pending_signals[position] = Signal(position, workflow_id)

@@ -43,7 +43,8 @@ update tasks set status = %(status)s, outcome = %(outcome)s, outputs = %(outputs
     wake_at = null, finished_at = %(at)s
 where tenant = %(tenant)s and task_id = %(task)s
 """
-_SIGNAL = """
+# Of the run of a human task that is over.
+SIGNAL = """
 insert into pending_signals (tenant, run_id, workflow_id)
 select r.tenant, r.run_id, e.workflow_id
 from tasks t
@@ -108,7 +109,7 @@ class PostgresTaskLedger:
             if task.status in FINAL:
                 return task
             await conn.execute(_FINISH, values)
-            await conn.execute(_SIGNAL, values)
+            await conn.execute(SIGNAL, values)
             await post(conn, self._tenant, announcements, at)
         return replace(task, status=result.status, result=result)
 

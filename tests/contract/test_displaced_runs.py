@@ -9,7 +9,7 @@ from tests.contract.slots import MINUTE, cursor, fire, fires, plan, run_of, sett
 from tests.contract.stores import AT, ID, SECOND, Stores, announcement, record, spec
 
 from activity_core.core import ids
-from activity_core.core.run.displaced import DISPLACED_RUN, DISPLACED_TASK, OpenWork
+from activity_core.core.run.ending import DISPLACED, OpenWork
 from activity_core.core.run.run import Execution, RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskInstance, TaskResult, TaskStatus
 from activity_core.core.schedule.settlement import Displacement
@@ -107,13 +107,13 @@ async def test_a_displaced_run_is_cancelled_with_its_tasks_and_its_workflow_told
     await stores.run_queue.drop_signals([signal.position for signal in signals])
     await displace(stores, [run_id], kind)
     run = await stores.reading.run(run_id)
-    why = {"code": DISPLACED_RUN.code, "message": DISPLACED_RUN.message}
+    why = {"code": DISPLACED.failure.code, "message": DISPLACED.failure.message}
     assert (run["status"], run["failure"]) == ("cancelled", why)
     assert run["finished_at"] == ids.occurrence_of_slot(AT)
     assert (await stores.task_ledger.get(done)).result == DONE
     for task_id in (first, second):
         cancelled = await stores.task_ledger.get(task_id)
-        assert (cancelled.status, cancelled.result) == (TaskStatus.CANCELLED, DISPLACED_TASK)
+        assert (cancelled.status, cancelled.result) == (TaskStatus.CANCELLED, DISPLACED.task)
     ends = [f"end of {subject}" for subject in (first, second, run_id)]
     assert await stores.outgoing() == [f"done {done}", *ends]
     [signal] = await stores.run_queue.take_signals(9)
@@ -131,7 +131,7 @@ async def test_a_person_who_completes_a_task_at_that_moment_finds_it_cancelled(s
         done, _ = await asyncio.wait([completing], timeout=0.2)
         assert not done  # it waits for who has the run locked
         await take_place(opened, found)
-    assert (await completing).result == DISPLACED_TASK
+    assert (await completing).result == DISPLACED.task
     assert await stores.outgoing() == [f"end of {task_id}", f"end of {run_id}"]
 
 
@@ -148,7 +148,7 @@ async def test_a_run_whose_tasks_are_recorded_at_that_moment_is_displaced_with_t
         assert not done
         await opened.record([record(opened.runs[0], RunStatus.RUNNING, tasks=[task])], AT)
     await displacing
-    assert (await stores.task_ledger.get(task.spec.task_id)).result == DISPLACED_TASK
+    assert (await stores.task_ledger.get(task.spec.task_id)).result == DISPLACED.task
     assert await stores.outgoing() == [f"end of {task.spec.task_id}", f"end of {run_id}"]
 
 

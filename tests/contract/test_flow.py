@@ -27,7 +27,7 @@ from activity_core.core.decision import Outcome
 from activity_core.core.errors import RejectedError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.flow.group import FlowKey, FlowState, Group, Mark, Member, Settled, Stage
-from activity_core.core.run.displaced import OpenWork
+from activity_core.core.run.ending import OpenWork
 from activity_core.core.run.run import Execution, PendingRun, RunStatus
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.flow import Decided, FlowRow

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from activity_core.core.flow.group import FlowKey, FlowState, Group, Settled
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.displaced import OpenWork
+from activity_core.core.run.ending import OpenWork
 from activity_core.ports.dead_letters import DeadLetter
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from activity_core.core.decision import Outcome
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.displaced import OpenWork
+from activity_core.core.run.ending import OpenWork
 from activity_core.core.schedule.settlement import Displacement, SlotDecision, SlotRun
 
 

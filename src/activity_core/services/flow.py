@@ -14,7 +14,7 @@ from activity_core.core.decision import Outcome
 from activity_core.core.flow.group import FlowKey, FlowState, Group, Settled, Stage, Step
 from activity_core.core.flow.step import stages_of, step
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.displaced import displaced
+from activity_core.core.run.ending import DISPLACED, told_of_end
 from activity_core.ports.flow import Decided, FlowRow, OpenFlow
 from activity_core.ports.registry import RegistryEntry
 from activity_core.services.listeners import Judged, why_silent
@@ -77,7 +77,7 @@ class FlowControl:
         if not runs:
             return {}
         return {
-            work.run_id: displaced(work, deployment=self._deployment, at=at)
+            work.run_id: told_of_end(work, DISPLACED, deployment=self._deployment, at=at)
             for work in await flow.open_work(sorted(runs))
         }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from activity_core.core.flow.group import FlowKey, FlowState
-from activity_core.core.run.displaced import OpenWork
+from activity_core.core.run.ending import OpenWork
 from activity_core.ports.flow import Decided, FlowStore, OpenFlow
 from activity_core.services.flow import Entries, FlowControl
 from activity_core.services.listeners import Judged

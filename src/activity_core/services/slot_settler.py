@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.displaced import displaced
+from activity_core.core.run.ending import DISPLACED, told_of_end
 from activity_core.core.schedule.plan import plan_of
 from activity_core.core.schedule.settle import settle
 from activity_core.core.schedule.settlement import ExpectedSlot, SlotPolicy, SlotState
@@ -116,8 +116,8 @@ class SlotSettler:
             return settled
         told: defaultdict[str, dict[str, Sequence[Announcement]]] = defaultdict(dict)
         for work in await opened.open_work(runs):
-            told[work.definition_id][work.run_id] = displaced(
-                work, deployment=self._deployment, at=at
+            told[work.definition_id][work.run_id] = told_of_end(
+                work, DISPLACED, deployment=self._deployment, at=at
             )
         return [replace(item, displaced=told[item.definition_id]) for item in settled]
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import chain
 
 from activity_core.adapters.memory.decisions import decide, enqueue, new_run
-from activity_core.adapters.memory.displacing import displace
+from activity_core.adapters.memory.ending import end_runs
 from activity_core.adapters.memory.rows import DecisionRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core import ids
@@ -16,8 +16,9 @@ from activity_core.core.flow.group import Group
 from activity_core.core.flow.trace import trace_of
 from activity_core.core.flow.verdict import Verdict
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
-from activity_core.core.schedule.settlement import Displacement
+from activity_core.core.run.ending import DISPLACED
 from activity_core.ports.flow import Decided
+from activity_core.ports.run_queue import SignalKind
 
 
 def write_decided(
@@ -54,7 +55,7 @@ def write_decided(
         tables.flow_states.pop(key, None)
         if not row.state.is_empty:
             tables.flow_states[key] = row
-    displace(state, tables, Displacement.CANCEL, decided.displaced, at)
+    end_runs(state, tables, DISPLACED, SignalKind.CANCEL, decided.displaced, at=at)
     for letter in decided.letters:
         tables.dead_letters.setdefault(letter.dead_letter_id, letter)
     return verdicts

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from activity_core.adapters.memory.decided import write_decided
-from activity_core.adapters.memory.displacing import open_work
+from activity_core.adapters.memory.ending import open_work
 from activity_core.adapters.memory.state import Draft, State, Tables
 from activity_core.core import ids
 from activity_core.core.flow.group import FlowKey, FlowState
-from activity_core.core.run.displaced import OpenWork
+from activity_core.core.run.ending import OpenWork
 from activity_core.ports.flow import Decided, FlowRow, OpenFlow
 
 

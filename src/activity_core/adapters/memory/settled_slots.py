@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from activity_core.adapters.memory.decisions import decide, enqueue, new_run
-from activity_core.adapters.memory.displacing import displace
+from activity_core.adapters.memory.ending import end_runs
 from activity_core.adapters.memory.rows import DecisionRow, RunRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import UnavailableError
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
+from activity_core.core.run.ending import DISPLACED
 from activity_core.core.schedule import jitter
 from activity_core.core.schedule.settlement import SlotDecision, SlotRun
+from activity_core.ports.run_queue import SignalKind
 from activity_core.ports.slot_ledger import SettledSlots
 
 _WITHOUT_RUN = frozenset({Outcome.SKIPPED, Outcome.FAILED, Outcome.HELD})
@@ -39,7 +41,8 @@ def write_settled(
         for decision in item.decisions:
             decide(tables, _row(state, item, decision, at))
         if item.displaces is not None:
-            displace(state, tables, item.displaces, item.displaced, at)
+            kind = SignalKind(item.displaces)
+            end_runs(state, tables, DISPLACED, kind, item.displaced, at=at)
         _move(tables, item)
     turn = timedelta(seconds=1 / rate)
     rows = tables.pending_runs.values()

@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from activity_core.adapters.memory.decisions import decide
-from activity_core.adapters.memory.displacing import open_work
+from activity_core.adapters.memory.ending import open_work
 from activity_core.adapters.memory.rows import CursorRow, DecisionRow, RunRow
 from activity_core.adapters.memory.settled_slots import write_settled
 from activity_core.adapters.memory.state import Draft, State, Tables
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.rules.occurrence import TriggerKind
-from activity_core.core.run.displaced import OpenWork
+from activity_core.core.run.ending import OpenWork
 from activity_core.core.run.run import OPEN
 from activity_core.ports.slot_ledger import (
     AuditRange,

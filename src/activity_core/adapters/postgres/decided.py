@@ -10,7 +10,7 @@ from itertools import chain
 
 from activity_core.adapters.postgres import decided_queries as queries
 from activity_core.adapters.postgres.dead_letters import bury
-from activity_core.adapters.postgres.displacing import displace
+from activity_core.adapters.postgres.ending import end_runs
 from activity_core.adapters.postgres.flow_rows import write_states
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.adapters.postgres.storable import json_text, prose
@@ -19,8 +19,9 @@ from activity_core.core.flow import verdict
 from activity_core.core.flow.group import Group, Member
 from activity_core.core.flow.trace import trace_of
 from activity_core.core.flow.verdict import Verdict
-from activity_core.core.schedule.settlement import Displacement
+from activity_core.core.run.ending import DISPLACED
 from activity_core.ports.flow import Decided
+from activity_core.ports.run_queue import SignalKind
 
 Fired = tuple[str, Group]
 """A group and the id of its definition."""
@@ -59,7 +60,7 @@ async def write_decided(
     )
     await writing.decisions(verdicts)
     await write_states(conn, tenant, decided.rows)
-    await displace(conn, tenant, Displacement.CANCEL, decided.displaced, at)
+    await end_runs(conn, tenant, DISPLACED, SignalKind.CANCEL, decided.displaced, at=at)
     for letter in decided.letters:
         await bury(conn, tenant, letter)
     return verdicts

@@ -11,13 +11,13 @@ from datetime import datetime
 
 from activity_core.adapters.postgres.advisory import lock_name
 from activity_core.adapters.postgres.decided import write_decided
-from activity_core.adapters.postgres.displacing import lock_open_work
+from activity_core.adapters.postgres.ending import lock_open_work
 from activity_core.adapters.postgres.flow_rows import STATES, named
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.core import ids
 from activity_core.core.flow.group import FlowKey, FlowState, Stage
 from activity_core.core.flow.state_text import state_of
-from activity_core.core.run.displaced import OpenWork
+from activity_core.core.run.ending import OpenWork
 from activity_core.ports.flow import Decided, OpenFlow
 
 # One row after the other, so in the order of the array: two of these cannot deadlock.

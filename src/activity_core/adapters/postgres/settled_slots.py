@@ -10,15 +10,17 @@ from datetime import datetime
 
 from activity_core.adapters.postgres import settled_slots_queries as queries
 from activity_core.adapters.postgres.decided_queries import FINAL
-from activity_core.adapters.postgres.displacing import displace
+from activity_core.adapters.postgres.ending import end_runs
 from activity_core.adapters.postgres.gap_document import gap_document
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import UnavailableError
+from activity_core.core.run.ending import DISPLACED
 from activity_core.core.schedule import jitter
 from activity_core.core.schedule.settlement import Displacement, SlotDecision, SlotRun
+from activity_core.ports.run_queue import SignalKind
 from activity_core.ports.slot_ledger import SettledSlots, SlotCursor
 
 _WITH_RUN = frozenset(
@@ -56,7 +58,7 @@ async def write_settled(
     for kind in Displacement:
         items = [item for item in settled if item.displaces is kind]
         told = {run_id: news for item in items for run_id, news in item.displaced.items()}
-        await displace(conn, tenant, kind, told, at)
+        await end_runs(conn, tenant, DISPLACED, SignalKind(kind), told, at=at)
     await writing.cursors(settled)
 
 

@@ -11,13 +11,13 @@ from datetime import datetime
 from psycopg.rows import DictRow
 
 from activity_core.adapters.postgres import slot_ledger_queries as queries
-from activity_core.adapters.postgres.displacing import lock_open_work
+from activity_core.adapters.postgres.ending import lock_open_work
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.settled_slots import write_settled
 from activity_core.adapters.postgres.storable import prose
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
-from activity_core.core.run.displaced import OpenWork
+from activity_core.core.run.ending import OpenWork
 from activity_core.ports.slot_ledger import (
     AuditRange,
     OpenCursor,

@@ -1,6 +1,6 @@
-"""Runs whose place a later slot takes: closed with their tasks, their workflows told to end.
+"""Runs that end before their time: closed with their tasks, their workflows told to end.
 
-They are locked first, so that whoever settles knows what there is to announce.
+They are locked first, so that whoever ends them knows what there is to announce.
 """
 
 from collections import defaultdict
@@ -10,10 +10,11 @@ from datetime import datetime
 from activity_core.adapters.postgres import task_rows
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection
+from activity_core.adapters.postgres.storable import prose
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.displaced import DISPLACED_RUN, DISPLACED_TASK, OpenWork
+from activity_core.core.run.ending import Ending, OpenWork
 from activity_core.core.run.task import TaskInstance
-from activity_core.core.schedule.settlement import Displacement
+from activity_core.ports.run_queue import SignalKind
 
 _LOCK = """
 select run_id, definition_id, attempt from runs
@@ -33,7 +34,7 @@ where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
 """
 _CANCEL_TASKS = """
 update tasks set status = %(status)s, outcome = %(outcome)s, comment = %(comment)s,
-    wake_at = null, finished_at = %(at)s
+    completed_by = %(by)s, wake_at = null, finished_at = %(at)s
 where tenant = %(tenant)s and run_id = any(%(runs)s::text[]) and finished_at is null
 """
 # A workflow that carries out other runs as well goes on; it finds this one closed.
@@ -64,11 +65,13 @@ async def lock_open_work(
     return [OpenWork(**row, tasks=tasks[row["run_id"]]) async for row in runs]
 
 
-async def displace(
+async def end_runs(
     conn: Connection,
     tenant: str,
-    displacement: Displacement,
+    ending: Ending,
+    kind: SignalKind,
     told: Mapping[str, Sequence[Announcement]],
+    *,
     at: datetime,
 ) -> None:
     """Cancel these runs, which the caller has locked, with what is open of them; announce it."""
@@ -78,12 +81,13 @@ async def displace(
         "tenant": tenant,
         "at": at,
         "runs": list(told),
-        "kind": displacement.value,
-        "code": DISPLACED_RUN.code,
-        "message": DISPLACED_RUN.message,
-        "status": DISPLACED_TASK.status.value,
-        "outcome": DISPLACED_TASK.outcome,
-        "comment": DISPLACED_TASK.comment,
+        "kind": kind.value,
+        "code": ending.failure.code,
+        "message": prose(ending.failure.message),
+        "status": ending.task.status.value,
+        "outcome": ending.task.outcome,
+        "comment": prose(ending.task.comment),
+        "by": ending.task.by,
     }
     await conn.execute(_CLOSE, values)
     await conn.execute(_CANCEL_TASKS, values)

@@ -1,4 +1,4 @@
-"""Runs whose place a later slot takes, in memory."""
+"""Runs that end before their time, in memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,10 +7,9 @@ from datetime import datetime
 from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.displaced import DISPLACED_RUN, DISPLACED_TASK, OpenWork
+from activity_core.core.run.ending import Ending, OpenWork
 from activity_core.core.run.run import OPEN, RunStatus
 from activity_core.core.run.task import FINAL, TaskInstance
-from activity_core.core.schedule.settlement import Displacement
 from activity_core.ports.run_queue import Signal, SignalKind
 
 
@@ -24,33 +23,34 @@ def open_work(tables: Tables, run_ids: Sequence[str]) -> Sequence[OpenWork]:
     ]
 
 
-def displace(
+def end_runs(
     state: State,
     tables: Tables,
-    displacement: Displacement,
+    ending: Ending,
+    kind: SignalKind,
     told: Mapping[str, Sequence[Announcement]],
+    *,
     at: datetime,
 ) -> None:
     """Cancel these runs with what is open of them; announce it, tell their workflows."""
     for run_id, announcements in told.items():
         run = tables.runs[run_id]
         tables.runs[run_id] = replace(
-            run, status=RunStatus.CANCELLED, finished_at=at, failure=DISPLACED_RUN
+            run, status=RunStatus.CANCELLED, finished_at=at, failure=ending.failure
         )
-        _cancel_tasks(tables, run_id, at)
+        _cancel_tasks(tables, run_id, ending, at)
         announce(state, tables, announcements, at)
         sharing = [each for each in tables.runs.values() if each.execution_id == run.execution_id]
         if run.execution_id is not None and len(sharing) == 1:
             position = state.next_position()
             workflow_id = tables.executions[run.execution_id].workflow_id
-            kind = SignalKind(displacement.value)
             tables.pending_signals[position] = Signal(position, workflow_id, kind)
 
 
-def _cancel_tasks(tables: Tables, run_id: str, at: datetime) -> None:
+def _cancel_tasks(tables: Tables, run_id: str, ending: Ending, at: datetime) -> None:
     for task in _open_tasks(tables, run_id):
         row = tables.tasks[task.task_id]
-        ended = replace(task, status=DISPLACED_TASK.status, result=DISPLACED_TASK)
+        ended = replace(task, status=ending.task.status, result=ending.task)
         tables.tasks[task.task_id] = replace(row, task=ended, finished_at=at)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import structlog
 
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.errors import UnavailableError
@@ -33,7 +34,11 @@ class RunDecider:
         self._deployment = deployment
 
     async def decide(
-        self, run: ClaimedRun, definition: ActivityDefinition, at: datetime
+        self,
+        run: ClaimedRun,
+        definition: ActivityDefinition,
+        calendars: Mapping[str, Calendar],
+        at: datetime,
     ) -> RunRecord | list[SourceStep]:
         """The record to be written, or the sources that must be asked one by one before.
 
@@ -45,7 +50,7 @@ class RunDecider:
             gathered = await self._reader.read_local(run, definition)
             if gathered.missing:
                 return [_step(name, definition.context[name]) for name in gathered.missing]
-            return decided(voice, definition, gathered.context, self._config)
+            return decided(voice, definition, gathered.context, self._config, calendars)
         except UnavailableError:
             raise
         except EXPECTED as error:

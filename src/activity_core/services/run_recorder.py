@@ -108,7 +108,7 @@ class RunRecorder:
         if run.recorded:
             return None
         definition = self._catalogue.get((run.definition_id, run.version))
-        return await self._decider.decide(run, definition, at)
+        return await self._decider.decide(run, definition, self._catalogue.calendars, at)
 
 
 def _records(found: Sequence[Recorded]) -> list[RunRecord]:

@@ -8,6 +8,7 @@ the run, because an operator's retry may fail, and succeed, once more.
 from dataclasses import dataclass
 from datetime import datetime
 
+from activity_core.core.definition.work import OURS
 from activity_core.core.expression.condition import rfc3339
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.task_spec import TaskSpec
@@ -106,19 +107,8 @@ def task_ended(
     task: TaskInstance, result: TaskResult, *, deployment: str, at: datetime, attempt: int = 1
 ) -> Announcement:
     """`task.completed`, `task.failed` or `task.cancelled`; `attempt` is that of the run."""
-    data: dict[str, JsonValue] = {
-        "task_id": task.task_id,
-        "run_id": task.run_id,
-        "definition_id": task.definition_id,
-        "version_used": task.version,
-        "rule": task.rule,
-        "spec_id": task.spec_id,
-        "kind": task.kind,
-        "title": task.title,
+    data = _recorded(task) | {
         "status": result.status,
-        "assignee": task.assignee,
-        "groups": list(task.groups),
-        "due_at": rfc3339(task.clock.due_at) if task.clock.due_at else None,
         "outcome": result.outcome,
         "outputs": result.outputs,
         "comment": result.comment,
@@ -128,6 +118,36 @@ def task_ended(
     origin = _origin(task, deployment, at)
     verb = _TASK_VERBS[result.status]
     return announce(origin, "task", verb, task.task_id, data, attempt=attempt)
+
+
+def task_told(
+    task: TaskInstance, verb: str, *, deployment: str, at: datetime, attempt: int
+) -> Announcement:
+    """`task.reminded`, `task.reassigned`, `task.escalated`; its id holds the task's revision."""
+    return build(
+        _origin(task, deployment, at),
+        f"{OURS}task.{verb}.v1",
+        task.task_id,
+        _recorded(task),
+        attempt=attempt,
+        identity=f"{task.task_id}/{task.revision}",
+    )
+
+
+def task_added(task: TaskInstance, new: NewTask, *, deployment: str, at: datetime) -> Announcement:
+    """`task.created` about a task that follows from another one of its run."""
+    spec = new.spec
+    data = _recorded(task) | {
+        "task_id": spec.task_id,
+        "spec_id": spec.spec_id,
+        "kind": spec.kind,
+        "title": spec.title,
+        "status": new.status,
+        "assignee": spec.assignee,
+        "groups": list(spec.groups),
+        "due_at": None,
+    }
+    return announce(_origin(task, deployment, at), "task", "created", spec.task_id, data)
 
 
 def emitted(task: TaskInstance, *, deployment: str, at: datetime) -> Announcement:
@@ -154,6 +174,23 @@ def run_lost(
         "failure": _failure(failure),
     }
     return announce(Origin(deployment, at, run_id), "run", "failed", run_id, data, attempt=attempt)
+
+
+def _recorded(task: TaskInstance) -> dict[str, JsonValue]:
+    return {
+        "task_id": task.task_id,
+        "run_id": task.run_id,
+        "definition_id": task.definition_id,
+        "version_used": task.version,
+        "rule": task.rule,
+        "spec_id": task.spec_id,
+        "kind": task.kind,
+        "title": task.title,
+        "status": task.status,
+        "assignee": task.assignee,
+        "groups": list(task.groups),
+        "due_at": rfc3339(task.clock.due_at) if task.clock.due_at else None,
+    }
 
 
 def _origin(task: TaskInstance, deployment: str, at: datetime) -> Origin:

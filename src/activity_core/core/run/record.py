@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 
+from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import ActivityCoreError, ExpressionError
 from activity_core.core.expression.message import shorten
 from activity_core.core.human.clock import clock_of
+from activity_core.core.human.notices import Told, notifications
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.rules.context import ContextSnapshot, take_snapshot
 from activity_core.core.rules.decide import decide
@@ -37,6 +39,7 @@ def decided(
     definition: ActivityDefinition,
     context: Mapping[str, JsonValue],
     config: Mapping[str, JsonValue],
+    calendars: Mapping[str, Calendar],
 ) -> RunRecord:
     """Take the snapshot and decide; what fails on this input is a failed run."""
     run, snapshot = voice.run, None
@@ -46,10 +49,11 @@ def decided(
         found = decide(definition, run.occurrence, run.run_id, context, config)
     except EXPECTED as error:
         return failed(voice, failure_of(error), snapshot)
-    tasks = new_tasks(found.tasks, voice.origin.at)
+    tasks = new_tasks(found.tasks, voice.origin.at, calendars)
+    told = [each for task in tasks for each in _created(run.run_id, task)]
     is_open = bool(steps_of(tasks))
     announcements = [voice.started()]
-    for task in tasks:
+    for task in [*tasks, *told]:
         announcements.append(voice.task_created(task))
         if task.status is TaskStatus.COMPLETED:
             announcements += voice.emitted(task.spec)
@@ -62,6 +66,7 @@ def decided(
         snapshot.hash,
         rules=found.rules,
         tasks=tasks,
+        notifications=told,
         announcements=announcements,
     )
 
@@ -88,25 +93,38 @@ def failure_of(error: Exception) -> RunFailure:
     return RunFailure(code, shorten(text, 1_000))
 
 
-def new_tasks(specs: Sequence[TaskSpec], at: datetime) -> list[NewTask]:
+def new_tasks(
+    specs: Sequence[TaskSpec], at: datetime, calendars: Mapping[str, Calendar]
+) -> list[NewTask]:
     """The rows to write, what is completed by writing them first and in the order it happens."""
     done = _done_at_once(specs)
     others = [spec for spec in specs if spec.task_id not in done]
     return [
         *(NewTask(spec, TaskStatus.COMPLETED) for spec in done.values()),
-        *(_new_task(spec, at, is_ready=done.keys() >= set(spec.needs)) for spec in others),
+        *(
+            _ready(spec, at, calendars)
+            if done.keys() >= set(spec.needs) and not spec.late
+            else NewTask(spec, TaskStatus.PENDING)
+            for spec in others
+        ),
     ]
 
 
-def _new_task(spec: TaskSpec, at: datetime, *, is_ready: bool) -> NewTask:
-    if not is_ready:
-        return NewTask(spec, TaskStatus.PENDING)
-    return NewTask(spec, TaskStatus.READY, clock_of(spec.human, at) if spec.human else TIMELESS)
+def _ready(spec: TaskSpec, at: datetime, calendars: Mapping[str, Calendar]) -> NewTask:
+    clock = clock_of(spec.human, at, calendars) if spec.human else TIMELESS
+    return NewTask(spec, TaskStatus.READY, clock)
+
+
+def _created(run_id: str, task: NewTask) -> list[NewTask]:
+    """Who is told of a task that people can do at once."""
+    if task.status is not TaskStatus.READY:
+        return []
+    return notifications(task.spec.human, Told.new(run_id, task.spec), "created")
 
 
 def _done_at_once(specs: Sequence[TaskSpec]) -> dict[str, TaskSpec]:
     done: dict[str, TaskSpec] = {}
-    waiting = [spec for spec in specs if spec.kind is TaskKind.EMIT]
+    waiting = [spec for spec in specs if spec.kind is TaskKind.EMIT and not spec.late]
     while ready := [spec for spec in waiting if done.keys() >= set(spec.needs)]:
         done |= {spec.task_id: spec for spec in ready}
         waiting = [spec for spec in waiting if spec.task_id not in done]

@@ -100,7 +100,8 @@ class RunRecord:
     """What a run decided, to be written in one transaction with its announcements.
 
     `status` is `completed` (nothing left to do), `running` (tasks are to be performed or waited
-    for) or `failed` (with `failure`, and no tasks).
+    for) or `failed` (with `failure`, and no tasks). `notifications` are tasks as well, but no run
+    carries them out: they wait for the starter.
     """
 
     run_id: str
@@ -111,3 +112,4 @@ class RunRecord:
     tasks: Sequence[NewTask] = ()
     failure: RunFailure | None = None
     announcements: Sequence[Announcement] = ()
+    notifications: Sequence[NewTask] = ()

@@ -109,7 +109,7 @@ class TaskInstance:
         revision: counts the changes that people and time made to it.
         late: its words are not rendered yet, see `TaskSpec`.
         undo: whether its template has a compensation.
-        finished_at: when it became final.
+        ready_at: since when it can be done; `finished_at`: when it became final.
     """
 
     task_id: str
@@ -135,6 +135,7 @@ class TaskInstance:
     claimed_by: str | None = None
     revision: int = 0
     result: TaskResult | None = field(default=None)
+    ready_at: datetime | None = None
     finished_at: datetime | None = None
     traceparent: str | None = None
     causation_depth: int = 0

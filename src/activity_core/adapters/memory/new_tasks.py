@@ -1,11 +1,30 @@
 """New tasks as rows of the in-memory tables."""
 
-from activity_core.adapters.memory.rows import RunRow
+from collections.abc import Sequence
+from datetime import datetime
+
+from activity_core.adapters.memory.rows import RunRow, TaskRow
+from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskResult, TaskStatus
 
 
-def recorded(run: RunRow, new: NewTask) -> TaskInstance:
-    """The task as it is stored, with the trace of its run."""
+def insert(tables: Tables, run_id: str, new: NewTask, at: datetime) -> None:
+    """Write a task that its run carries out."""
+    task = _recorded(tables.runs[run_id], new, at)
+    tables.tasks[task.task_id] = TaskRow(task, at, finished_at=at if task.result else None)
+
+
+def insert_waiting(
+    state: State, tables: Tables, run_id: str, tasks: Sequence[NewTask], at: datetime
+) -> None:
+    """Write tasks that wait for the starter; those that are there already stay as they are."""
+    for new in tasks:
+        if new.spec.task_id not in tables.tasks:
+            insert(tables, run_id, new, at)
+            tables.pending_tasks[state.next_position()] = new.spec.task_id
+
+
+def _recorded(run: RunRow, new: NewTask, at: datetime) -> TaskInstance:
     spec, event = new.spec, run.occurrence.event
     return TaskInstance(
         task_id=spec.task_id,
@@ -28,6 +47,7 @@ def recorded(run: RunRow, new: NewTask) -> TaskInstance:
         about=spec.about,
         late=spec.late,
         result=_result(new.status) if new.status in FINAL else None,
+        ready_at=None if new.status is TaskStatus.PENDING else at,
         traceparent=event.traceparent if event else None,
         causation_depth=event.causation_depth if event else 0,
     )

@@ -6,9 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from activity_core.adapters.memory.new_tasks import recorded
+from activity_core.adapters.memory.new_tasks import insert, insert_waiting
 from activity_core.adapters.memory.outbox import announce
-from activity_core.adapters.memory.rows import RunRow, TaskRow
+from activity_core.adapters.memory.rows import RunRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.core.jsontext import JsonValue
@@ -42,9 +42,8 @@ class MemoryOpenExecution:
                 failure=record.failure,
             )
             for new in record.tasks:
-                task = recorded(run, new)
-                ended = at if task.result else None
-                self._tables.tasks[task.task_id] = TaskRow(task, at, finished_at=ended)
+                insert(self._tables, run.run_id, new, at)
+            insert_waiting(self._state, self._tables, run.run_id, record.notifications, at)
             announce(self._state, self._tables, record.announcements, at)
 
 

@@ -31,6 +31,7 @@ from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.flow.group import FlowKey
+from activity_core.core.human.log import LogEntry
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.entrances import Entrance, EntranceLine
 from activity_core.ports.flow import FlowRow
@@ -60,6 +61,8 @@ class Tables:
     recovery_pace: dict[str, datetime] = field(default_factory=dict)
     executions: dict[str, ExecutionRow] = field(default_factory=dict)
     tasks: dict[str, TaskRow] = field(default_factory=dict)
+    task_log: dict[str, tuple[LogEntry, ...]] = field(default_factory=dict)
+    pending_tasks: dict[int, str] = field(default_factory=dict)
     pending_signals: dict[int, Signal] = field(default_factory=dict)
     outbox: dict[str, OutgoingRow] = field(default_factory=dict)
     pending_outbox: dict[int, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from activity_core.adapters.postgres.new_tasks import insert
+from activity_core.adapters.postgres.new_tasks import insert, insert_waiting
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.adapters.postgres.storable import json_text, prose
@@ -57,6 +57,8 @@ class PostgresOpenExecution:
         await self._write_runs(fresh, at)
         tasks = [(open_[record.run_id], task) for record in fresh for task in record.tasks]
         await insert(self._conn, self._tenant, tasks, at)
+        told = [(open_[record.run_id], task) for record in fresh for task in record.notifications]
+        await insert_waiting(self._conn, self._tenant, told, at)
         said = [announcement for record in fresh for announcement in record.announcements]
         await post(self._conn, self._tenant, said, at)
 

@@ -9,7 +9,7 @@ COLUMNS = """
 t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.spec_id, t.item, t.kind, t.title,
 t.status, t.inputs, t.needs, t.assignee, t.groups, t.due_at, t.wait, t.outcome, t.outputs, t.error,
 t.comment, t.completed_by, t.error_type, t.role, t.about, t.late, t.claimed_by, t.revision,
-t.follow_up_at, t.wake_at, t.step, r.traceparent, r.causation_depth
+t.follow_up_at, t.wake_at, t.step, t.ready_at, r.traceparent, r.causation_depth
 """
 
 
@@ -50,6 +50,7 @@ def instance(row: DictRow) -> TaskInstance:
         claimed_by=row["claimed_by"],
         revision=row["revision"],
         result=result,
+        ready_at=row["ready_at"],
         traceparent=row["traceparent"],
         causation_depth=row["causation_depth"],
     )

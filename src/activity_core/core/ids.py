@@ -82,6 +82,11 @@ def occurrence_of_request(request_id: str) -> str:
     return "m." + request_id
 
 
+def occurrence_of_timer(case: str, timer: str, at: datetime) -> str:
+    """`t.` + 32 hex: one instant of a timer of a case."""
+    return "t." + _hex("timer", case, timer, at.astimezone(UTC).isoformat())
+
+
 def input_of_backfill(backfill_id: str, slot: datetime) -> str:
     """`b.` + backfill id + `.` + slot: what its decision is about; the run is the slot's."""
     return f"b.{backfill_id}.{occurrence_of_slot(slot)}"
@@ -107,6 +112,11 @@ def run_id(tenant: str, definition_id: str, occurrence_key: str) -> str:
     return "run-" + _hex("run", tenant, definition_id, occurrence_key)
 
 
+def case_id(tenant: str, definition_id: str, key: str, number: int) -> str:
+    """`case-` + 32 hex: the n-th case of a correlation key, given as canonical JSON text."""
+    return "case-" + _hex("case", tenant, definition_id, key, str(number))
+
+
 def execution_id(members: Iterable[tuple[str, int]]) -> str:
     """32 hex over the (run id, attempt) pairs that one workflow carries out."""
     return _hex("execution", *(part for run, attempt in members for part in (run, str(attempt))))
@@ -126,6 +136,11 @@ def workflow_id(definition_id: str, occurrence_key: str, attempt: int = 1) -> st
     """`activity-{definition_id}-{occurrence_key}`, with `-r{n}` for an operator's n-th retry."""
     retry = f"-r{attempt - 1}" if attempt > 1 else ""
     return f"activity-{definition_id}-{occurrence_key}{retry}"
+
+
+def case_workflow_id(definition_id: str, key: str, number: int) -> str:
+    """`activity-case-{definition_id}-{16 hex of the key}-{number}`."""
+    return f"activity-case-{definition_id}-{_hex('key', key)[:16]}-{number}"
 
 
 def slot_of_tick(workflow: str) -> datetime | None:

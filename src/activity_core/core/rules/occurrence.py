@@ -1,9 +1,9 @@
-"""Occurrences: what a run is for: events, a schedule slot, or a manual request.
+"""Occurrences: what a run is for: events, a schedule slot, a manual request, a timer.
 
 Made by the router and the schedules, stored with the run, read by `context` and `rules`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +21,11 @@ class TriggerKind(StrEnum):
     SCHEDULE = "schedule"
     BACKFILL = "backfill"
     MANUAL = "manual"
+    TIMER = "timer"
+
+
+NO_EVENT: Mapping[str, JsonValue] = {"id": "", "source": "", "type": ""}
+"""The `event` of a timer's run: expressions of a case may ask for its type all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Occurrence:
         event: the event, or the one of several that leads; None otherwise.
         events: all events that the run is to see, in order; the event alone unless it is of more.
         input: what a manual request handed over; None otherwise.
+        timer: the name of the timer of a case that fired; empty otherwise.
+        state: that of the case, as its rules see it; None unless a case takes it now.
     """
 
     key: str
@@ -43,11 +50,19 @@ class Occurrence:
     event: EventEnvelope | None = None
     events: Sequence[EventEnvelope] = ()
     input: JsonValue = None
+    timer: str = ""
+    state: Mapping[str, JsonValue] | None = None
+
+    @property
+    def case(self) -> dict[str, JsonValue] | None:
+        """What rules of ongoing definitions see besides: `state` and `timer`; None for others."""
+        return None if self.state is None else {"state": dict(self.state), "timer": self.timer}
 
     def variables(self) -> dict[str, JsonValue]:
         """What expressions see: `event` and `input` ({} if none), `events`, and `about_slot`."""
+        none = dict(NO_EVENT) if self.timer else {}
         return {
-            "event": {} if self.event is None else self.event.for_conditions(),
+            "event": none if self.event is None else self.event.for_conditions(),
             "events": [event.for_conditions() for event in self.events],
             "input": {} if self.input is None else self.input,
             **self.about_slot(),

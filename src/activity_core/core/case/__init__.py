@@ -1,0 +1,1 @@
+"""Cases: one lifetime of an ongoing definition for one correlation key."""

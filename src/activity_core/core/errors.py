@@ -161,7 +161,10 @@ class ForbiddenError(ActivityCoreError):
 
 
 class SchemaMismatchError(BadInputError):
-    """The data of an event does not fit its type; `pointers` names every place (RFC 6901)."""
+    """Data does not fit its schema: an event's type, a task's form; `pointers` names every place.
+
+    They are pointers (RFC 6901) into the data.
+    """
 
     code = "schema_mismatch"
     status = 422

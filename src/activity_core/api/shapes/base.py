@@ -35,7 +35,7 @@ class Problem(BaseModel):
     """RFC 9457. `code` is stable; `hint` says what to do next.
 
     `issues` come with definitions, `pointers` (RFC 6901, into the data) with events that do not fit
-    their type.
+    their type and answers that do not fit their form.
     """
 
     type: str

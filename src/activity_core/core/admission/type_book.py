@@ -15,6 +15,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 
 from activity_core.core.admission.redaction import MASK, masked, parsed
 from activity_core.core.definition.event_type import EventType
+from activity_core.core.definition.json_schema import pointer
 from activity_core.core.errors import SchemaMismatchError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.event.patterns import PatternIndex
@@ -140,8 +141,7 @@ def _places(validator: Draft202012Validator, value: JsonValue) -> list[tuple[str
 
 
 def _place(error: ValidationError) -> tuple[str, str]:
-    tokens = (str(token).replace("~", "~0").replace("/", "~1") for token in error.instance_path)
-    return "".join(f"/{token}" for token in tokens), shorten(error.message, _LONGEST_REASON)
+    return pointer(error.instance_path), shorten(error.message, _LONGEST_REASON)
 
 
 def _is_large(value: JsonValue) -> bool:

@@ -5,6 +5,7 @@ a broken one is refused before anybody has to fill in its form; then what does n
 references are never fetched.
 """
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Annotated, Any
 
@@ -33,6 +34,21 @@ def _is_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 JsonSchema = Annotated[dict[str, Any], AfterValidator(_is_schema)]
+
+
+def misfits(schema: dict[str, Any], value: JsonValue) -> list[tuple[str, str]]:
+    """Where a value does not fit a schema, and why: at most five pointers with reasons."""
+    validator = Draft202012Validator(schema, validate_formats=True, offline=True)
+    return [
+        (pointer(error.instance_path), error.message)
+        for error in islice(validator.iter_errors(value), MOST_MISMATCHES)
+    ]
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """A path as a JSON pointer (RFC 6901); empty for the whole."""
+    tokens = (str(token).replace("~", "~0").replace("/", "~1") for token in path)
+    return "".join(f"/{token}" for token in tokens)
 
 
 def mismatches(schema: dict[str, Any], value: JsonValue, whole: str) -> list[str]:

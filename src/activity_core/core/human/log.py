@@ -1,7 +1,7 @@
 """The log of a human task: one line for everything that people and time did to it.
 
-Made beside each new state of the task (`handling`, `chain`), written with it, only ever added to.
-Replaying the lines gives the row.
+Made beside each new state of the task (`handling`, `answering`, `chain`), written with it, only
+ever added to. Replaying the lines gives the row.
 """
 
 from dataclasses import dataclass, field
@@ -38,8 +38,8 @@ class LogEntry:
     Attributes:
         by: the person, or `TIME`.
         via: the API key that spoke for the person; empty for time.
-        data: delegated, reassigned, escalated {assignee, groups}: who may do it from now on;
-            completed, rejected, expired {outcome, outputs}; else empty.
+        data: delegated, returned, reassigned, escalated {assignee, groups}: who may do it from now
+            on; completed, rejected, expired {outcome, outputs}; else empty.
     """
 
     action: Action

@@ -1,8 +1,8 @@
 """What a run decided, as one record to be written.
 
 In: a claimed run, its definition and the context it gathered. Out: a `RunRecord` with its tasks
-and announcements. An emit task that needs nothing but emit tasks is done with the recording
-itself: its event is among the announcements.
+and announcements. An emit task that needs nothing but emit tasks, and is not late, is done with the
+recording itself: its event is among the announcements.
 """
 
 from collections.abc import Mapping, Sequence
@@ -124,7 +124,11 @@ def _created(run_id: str, task: NewTask) -> list[NewTask]:
 
 def _done_at_once(specs: Sequence[TaskSpec]) -> dict[str, TaskSpec]:
     done: dict[str, TaskSpec] = {}
-    waiting = [spec for spec in specs if spec.kind is TaskKind.EMIT and not spec.late]
+    waiting = [
+        spec
+        for spec in specs
+        if spec.kind is TaskKind.EMIT and not spec.late and spec.join != "any_failed"
+    ]
     while ready := [spec for spec in waiting if done.keys() >= set(spec.needs)]:
         done |= {spec.task_id: spec for spec in ready}
         waiting = [spec for spec in waiting if spec.task_id not in done]

@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from activity_core.core.definition.lifecycle import CaseTimer, Lifecycle, Migrate, StateConfig
+from activity_core.core.definition.lifecycle import (
+    CASE_VARIABLES,
+    CaseTimer,
+    Lifecycle,
+    Migrate,
+    StateConfig,
+)
 from activity_core.core.definition.model import Expression, Model, Name, Slug, Text, Versioned
 from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.definition.task_template import OnFailure, TaskTemplate
@@ -74,6 +80,18 @@ class Rule(Model):
         undoes = any(other.compensate for other in self.tasks)
         return task.on_failure or ("compensate" if undoes else "fail")
 
+    def all_needs(self, task: TaskTemplate) -> frozenset[str]:
+        """Ids of the tasks that come before that one, directly or through others."""
+        needs_of = {other.id: other.needs for other in self.tasks}
+        found: set[str] = set()
+        open_ = list(task.needs)
+        while open_:
+            need = open_.pop()
+            if need not in found:
+                found.add(need)
+                open_ += needs_of[need]
+        return frozenset(found)
+
     def waits_for(self, task: TaskTemplate) -> bool:
         """Whether a run stays open until that human task is done: it says so, or is needed."""
         waits = task.human_ is not None and task.human_.wait
@@ -116,6 +134,11 @@ class ActivityDefinition(Versioned):
     def _rule_ids_differ(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         _unique("rule", [rule.id for rule in rules])
         return rules
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """What all expressions of its rules see."""
+        return RESERVED_NAMES | CASE_VARIABLES if self.lifecycle == "ongoing" else RESERVED_NAMES
 
     def remote_sources(self, local_connections: Collection[str]) -> tuple[str, ...]:
         """Names of the sources that need a Temporal activity of their own."""

@@ -14,6 +14,11 @@ from activity_core.core.definition.model import Expression, Model
 Lifecycle = Literal["run", "ongoing"]
 Migrate = Literal["pinned", "newest"]
 
+CASE_VARIABLES = frozenset({"state", "timer"})
+"""What rules of ongoing definitions see besides all else; `timer` is empty unless one fired."""
+STATE_VARIABLES = CASE_VARIABLES | {"event"}
+"""What `state.update` and `ends_when` see."""
+
 
 class StateConfig(Model):
     """What a case remembers: begins as `initial`; after each event it is what `update` gives.

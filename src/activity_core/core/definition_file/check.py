@@ -21,7 +21,7 @@ from activity_core.core.expression.template import CEL_STRING, Path, parse_templ
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.matching.match_index import EVENT_VARIABLES
 from activity_core.core.rules.context import EVENT_SOURCE_VARIABLES
-from activity_core.core.rules.plan import templated
+from activity_core.core.rules.task_words import templated
 
 Issues = Iterator[tuple[Path, str]]
 

@@ -7,8 +7,10 @@ In: the occurrence and the answers of the sources. Out: what the pure sources an
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import cast
 
 from activity_core.core.definition.definition import SLOT_VARIABLES, ActivityDefinition
+from activity_core.core.definition.lifecycle import CASE_VARIABLES
 from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.errors import ExpressionError
 from activity_core.core.event.envelope import EventEnvelope
@@ -37,6 +39,8 @@ def take_snapshot(
     run: Mapping[str, JsonValue],
     config: Mapping[str, JsonValue],
     context: Mapping[str, JsonValue],
+    *,
+    case: Mapping[str, JsonValue] | None = None,
     max_bytes: int = MAX_SNAPSHOT_BYTES,
 ) -> ContextSnapshot:
     """Everything that rules see, but events only by their source and id.
@@ -46,6 +50,7 @@ def take_snapshot(
         run: its id, definition_id and version.
         config: the deployment's map.
         context: the answers of the sources by name.
+        case: of ongoing definitions, `state` and `timer`.
         max_bytes: how long the body may be.
 
     Raises:
@@ -62,6 +67,7 @@ def take_snapshot(
         "input": occurrence.input,
         "config": dict(config),
         "context": dict(context),
+        **(case or {}),
     }
     try:
         body = canonical_json(document)
@@ -79,6 +85,20 @@ def take_snapshot(
 
 def _named(event: EventEnvelope) -> JsonValue:
     return {"source": event.source, "id": event.id}
+
+
+def recorded_values(
+    occurrence: Occurrence, snapshot: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """What rules saw when they were decided, from the recorded document of `take_snapshot`."""
+    run = cast("Mapping[str, JsonValue]", snapshot["run"])
+    return {
+        **occurrence.variables(),
+        "context": snapshot["context"],
+        "config": snapshot["config"],
+        "run": {"id": run["id"], "definition_id": run["definition_id"]},
+        **{name: snapshot[name] for name in CASE_VARIABLES if name in snapshot},
+    }
 
 
 def local_context(

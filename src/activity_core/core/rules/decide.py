@@ -8,7 +8,7 @@ expression over all items at once, see `rows`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.definition.definition import MOST_TASKS, ActivityDefinition
 from activity_core.core.errors import ExpressionError
 from activity_core.core.expression.condition import Bindings
 from activity_core.core.expression.rows import Column, Rows
@@ -18,9 +18,9 @@ from activity_core.core.rules.occurrence import Occurrence
 from activity_core.core.rules.plan import RulePlan, TaskPlan, rule_plans
 from activity_core.core.rules.task_rendering import Rendering
 from activity_core.core.rules.task_spec import TaskSpec
+from activity_core.core.rules.task_words import CALLBACK
 from activity_core.core.run.errors import LimitExceededError
 
-MAX_TASKS = 1_000
 MAX_ITEMS = 10_000
 MAX_INPUT_BYTES = 8 * 1_048_576
 """All inputs of a run together, as JSON."""
@@ -51,7 +51,7 @@ def decide(
     context: Mapping[str, JsonValue],
     config: Mapping[str, JsonValue],
     *,
-    max_tasks: int = MAX_TASKS,
+    case: Mapping[str, JsonValue] | None = None,
     max_items: int = MAX_ITEMS,
     max_input_bytes: int = MAX_INPUT_BYTES,
 ) -> Decided:
@@ -63,7 +63,8 @@ def decide(
         run_id: its id, which the ids of its tasks derive from.
         context: the answers of the sources by name.
         config: the deployment's map.
-        max_tasks: how many tasks may follow in all.
+        case: of ongoing definitions, the `state` after the event and the `timer` that fired;
+            None: a new case.
         max_items: how many items one `for_each` may give.
         max_input_bytes: how long all inputs together may be, as JSON.
 
@@ -76,7 +77,11 @@ def decide(
         "context": dict(context),
         "config": dict(config),
         "run": {"id": run_id, "definition_id": definition.id},
+        **CALLBACK,
     }
+    if definition.lifecycle == "ongoing":
+        values |= case or {"state": definition.state.initial, "timer": ""}
+    most = definition.limits.tasks
     tasks: list[TaskSpec] = []
     traces = []
     rendering = Rendering(run_id, max_input_bytes)
@@ -85,10 +90,11 @@ def decide(
             evaluated, matching = _matching(plan, values, max_items)
             spawned = _spawned(plan, matching)
             count = sum(map(sum, spawned))
-            if len(tasks) + count > max_tasks:
+            if len(tasks) + count > most:
                 raise LimitExceededError(
                     f"{count} tasks, with {len(tasks)} of rules before it, are over the limit of "
-                    f"{max_tasks} tasks for one run"
+                    f"{most} tasks for one run",
+                    hint=f"`limits.tasks` may say up to {MOST_TASKS}",
                 )
             tasks += _tasks(plan, matching, spawned, rendering)
         except ExpressionError as error:
@@ -150,13 +156,15 @@ def _tasks(
 
 
 def _words(task: TaskPlan, rows: Rows) -> list[JsonValue]:
-    """The rendered structure of one template for each row."""
-    columns = []
-    for placeholder, column in zip(task.placeholders, task.columns, strict=True):
+    """The rendered structure of one template for each row; None if it is late."""
+    if task.words is None:
+        return [None] * len(rows)
+    columns, build = [], task.words.build
+    for placeholder, column in zip(task.words.placeholders, task.words.columns, strict=True):
         try:
             columns.append(rows.evaluate(column))
         except ExpressionError as error:
             raise located(error, (f"task {task.template.id}", *placeholder.path)) from None
     if not columns:
-        return [task.build(())] * len(rows)
-    return [task.build(results) for results in zip(*columns, strict=True)]
+        return [build(())] * len(rows)
+    return [build(results) for results in zip(*columns, strict=True)]

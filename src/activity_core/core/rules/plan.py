@@ -5,27 +5,34 @@ and task templates, each template as one structure with placeholders.
 """
 
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import Any
+from functools import lru_cache
 
-from activity_core.core.definition.definition import RESERVED_NAMES, ActivityDefinition, Rule
+from activity_core.core.definition.definition import ActivityDefinition, Rule
 from activity_core.core.definition.task_template import TaskTemplate
 from activity_core.core.errors import ExpressionError
 from activity_core.core.expression.condition import Program, compile_expression
 from activity_core.core.expression.rows import Column, compile_column
-from activity_core.core.expression.template import Build, Placeholder, located, parse_template
-from activity_core.core.jsontext import JsonValue
+from activity_core.core.expression.template import Build, Placeholder, located
+from activity_core.core.rules.late import is_late, waits
+from activity_core.core.rules.task_words import callback_variables, parse_words
+
+
+@dataclass(frozen=True, slots=True)
+class WordsPlan:
+    """The words of one template: `build` makes them of the results of `columns`."""
+
+    placeholders: tuple[Placeholder, ...]
+    columns: tuple[Column, ...]
+    build: Build
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """One template: `build` makes its words of the results of `columns`."""
+    """One template. `when` is None if it is not decided now, `words` if they are late."""
 
     template: TaskTemplate
     when: Column | None
-    placeholders: tuple[Placeholder, ...]
-    columns: tuple[Column, ...]
-    build: Build
+    words: WordsPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,51 +61,33 @@ def rule_plans(definition: ActivityDefinition) -> tuple[RulePlan, ...]:
     return _plans(_Published(definition.id, definition.digest, definition))
 
 
-def templated(template: TaskTemplate) -> dict[str, Any]:
-    """The parts of a task template that may hold `${…}`, under the names that they have in YAML."""
-    words: dict[str, Any] = {"title": template.title} if template.title else {}
-    if http := template.http_:
-        words["http"] = {"url": http.url, "headers": dict(http.headers), "json": http.json_}
-    elif python := template.python_:
-        words["python"] = {"args": python.args}
-    elif emit := template.emit_:
-        words["emit"] = {"subject": emit.subject, "data": emit.data}
-    elif human := template.human_:
-        words["human"] = {
-            "title": human.title,
-            "description": human.description,
-            "assign": {"user": human.assign.user, "groups": list(human.assign.all_groups)},
-        }
-    return words
-
-
 @lru_cache(maxsize=2_048)
 def _plans(published: _Published) -> tuple[RulePlan, ...]:
-    return tuple(_rule_plan(rule) for rule in published.definition.rules)
+    definition = published.definition
+    return tuple(_rule_plan(rule, definition.variables) for rule in definition.rules)
 
 
-def _rule_plan(rule: Rule) -> RulePlan:
+def _rule_plan(rule: Rule, variables: frozenset[str]) -> RulePlan:
     try:
         return RulePlan(
             rule,
             None
             if rule.for_each is None
-            else compile_expression(rule.for_each, variables=RESERVED_NAMES),
-            compile_column(rule.when, variables=RESERVED_NAMES, each=rule.as_),
-            tuple(_task_plan(template, rule.as_) for template in rule.tasks),
+            else compile_expression(rule.for_each, variables=variables),
+            compile_column(rule.when, variables=variables, each=rule.as_),
+            tuple(_task_plan(template, rule.as_, variables) for template in rule.tasks),
         )
     except ExpressionError as error:
         raise located(error, (f"rule {rule.id}",)) from None
 
 
-def _task_plan(template: TaskTemplate, each: str | None) -> TaskPlan:
-    column = partial(compile_column, variables=RESERVED_NAMES, each=each)
-    words: JsonValue = templated(template)
-    placeholders, build = parse_template(words)
-    return TaskPlan(
-        template,
-        None if template.when is None else column(template.when),
-        placeholders,
-        tuple(column(placeholder.text) for placeholder in placeholders),
-        build,
-    )
+def _task_plan(template: TaskTemplate, each: str | None, variables: frozenset[str]) -> TaskPlan:
+    when = None
+    if template.when is not None and not waits(template.when):
+        when = compile_column(template.when, variables=variables, each=each)
+    if is_late(template):
+        return TaskPlan(template, when)
+    placeholders, build = parse_words(template)
+    seen = variables | callback_variables(template)
+    columns = (compile_column(place.text, variables=seen, each=each) for place in placeholders)
+    return TaskPlan(template, when, WordsPlan(placeholders, tuple(columns), build))

@@ -1,7 +1,7 @@
 """Task rendering: a template's rendered words become a task spec that can be stored.
 
-In: `rules`, per template and item. Out: specs whose texts fit their columns and whose inputs are
-bounded.
+In: `rules`, per template and item. Out: specs whose inputs together are bounded; late ones have
+none yet.
 """
 
 from collections.abc import Mapping
@@ -11,16 +11,12 @@ from typing import Any
 from activity_core.core import ids
 from activity_core.core.definition.definition import Rule
 from activity_core.core.definition.task_template import TaskTemplate
-from activity_core.core.expression.condition import without_nul
-from activity_core.core.expression.template import as_text
-from activity_core.core.jsontext import JsonValue, canonical_json
+from activity_core.core.jsontext import JsonValue
+from activity_core.core.rules.human_words import people_of
 from activity_core.core.rules.patience import patience_of
 from activity_core.core.rules.task_spec import TaskKind, TaskSpec
+from activity_core.core.rules.task_words import inputs_of, storable, title_of
 from activity_core.core.run.errors import LimitExceededError
-
-MAX_TITLE = 500
-MAX_PRINCIPAL = 200
-"""Characters of the name of a person or a group."""
 
 
 @dataclass(slots=True)
@@ -44,33 +40,34 @@ class Rendering:
             rule: where it comes from.
             template: what it is made of.
             item: index in the loop.
-            words: `rule_plan.templated`, rendered.
+            words: `task_words.templated`, rendered; None: it is late.
             spawned: which templates make a task for this item.
 
         Raises:
             LimitExceededError: inputs of the run, or a name, are too long.
         """
-        inputs = self._bounded(_inputs(template, words))
+        late = words is None
+        inputs = {} if late else self._bounded(inputs_of(template, words))
+        people = people_of(words or {})
         human = template.human_
-        title = words.get("title") or inputs.get("title") or template.id
-        assign: dict[str, Any] = words["human"]["assign"] if human else {"user": "", "groups": ()}
         return TaskSpec(
             task_id=self._task_id(rule, template.id, item),
             rule=rule.id,
             spec_id=template.id,
             item=item,
             kind=TaskKind(template.kind),
-            title=_cut(as_text(title)),
+            title=title_of(words or {}, inputs, template.id),
             inputs=inputs,
             needs=tuple(
                 self._task_id(rule, need, item) for need in _needs(rule, template, spawned)
             ),
             queue=template.queue,
             patience=patience_of(template),
-            assignee=_principal(assign["user"]) or None,
-            groups=tuple(filter(None, map(_principal, assign["groups"]))),
+            assignee=people.assignee,
+            groups=people.groups,
             wait=human.wait if human else False,
             human=human,
+            late=late,
             join=template.join,
             on_failure=rule.on_failure(template),
             parallel=rule.parallel,
@@ -81,42 +78,14 @@ class Rendering:
         return ids.task_id(self.run_id, rule.id, spec_id, item)
 
     def _bounded(self, inputs: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        body = canonical_json(inputs)
-        self.bytes_left -= len(body)
+        clean, size = storable(inputs)
+        self.bytes_left -= size
         if self.bytes_left < 0:
             raise LimitExceededError(
                 f"the inputs of all tasks together are {-self.bytes_left} bytes too long",
                 hint="hand over ids instead of whole rows",
             )
-        if rb"\u0000" in body:
-            clean: dict[str, JsonValue] = without_nul(inputs)
-            return clean
-        return inputs
-
-
-def _inputs(template: TaskTemplate, words: Any) -> dict[str, JsonValue]:
-    part = words[template.kind]
-    if http := template.http_:
-        return {
-            "connection": http.connection,
-            "method": http.method,
-            "url": as_text(part["url"]),
-            "headers": {name: as_text(value) for name, value in part["headers"].items()},
-            "json": part["json"],
-        }
-    if python := template.python_:
-        return {"plugin": python.plugin, "args": part["args"]}
-    if emit := template.emit_:
-        return {
-            "type": emit.type,
-            "subject": as_text(part["subject"]) or None,
-            "data": part["data"],
-        }
-    return {
-        "title": as_text(part["title"]),
-        "description": as_text(part["description"]),
-        "form": template.human_.form if template.human_ else None,
-    }
+        return clean
 
 
 def _needs(rule: Rule, template: TaskTemplate, spawned: Mapping[str, bool]) -> list[str]:
@@ -138,17 +107,3 @@ def _needs(rule: Rule, template: TaskTemplate, spawned: Mapping[str, bool]) -> l
             seen.update(more)
             open_ += more
     return list(found)
-
-
-def _cut(title: str) -> str:
-    title = title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1] + "…"
-    return title.replace("\x00", "\ufffd")
-
-
-def _principal(value: JsonValue) -> str:
-    name = as_text(value).replace("\x00", "\ufffd")
-    if len(name) > MAX_PRINCIPAL:
-        raise LimitExceededError(
-            f"the name of a person or group has {len(name)} characters, over {MAX_PRINCIPAL}"
-        )
-    return name

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from activity_core.core import ids
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.human_task import HumanTask, Notice, Notification
+from activity_core.core.human.log import Action
 from activity_core.core.rules.late import origin_of
 from activity_core.core.rules.patience import patience_of
 from activity_core.core.rules.task_spec import TaskKind, TaskRole, TaskSpec
@@ -45,7 +46,7 @@ def human_of(definition: ActivityDefinition, task: TaskInstance) -> HumanTask | 
     return next((found.human_ for found in templates if found.id == task.spec_id), None)
 
 
-def notifications(human: HumanTask | None, told: Told, notice: Notice) -> list[NewTask]:
+def notifications(human: HumanTask | None, told: Told, notice: Notice | Action) -> list[NewTask]:
     """The notifications that follow."""
     return [
         NewTask(_spec(work, told, f"/notify/{index}/{notice}-{told.revision}"), TaskStatus.READY)

@@ -1,0 +1,99 @@
+"""The task keeper: what time does to human tasks that nobody does.
+
+In: tasks whose `wake_at` has come, by the clock alone. Out, in one transaction per task and under
+its lock: reminders, hand-overs and expiry with their lines of the log, their announcements and the
+notifications that follow. Killed before the commit, the task is still due; after it, it is not.
+"""
+
+import asyncio
+
+import structlog
+
+from activity_core.core.errors import UnavailableError
+from activity_core.core.human.chain import Moment, step
+from activity_core.core.human.notices import Told, human_of, notifications
+from activity_core.core.run.announcing import task_added
+from activity_core.ports.clock import Clock
+from activity_core.ports.doorbell import Doorbell, Topic
+from activity_core.ports.task_desk import OpenTask, TaskDesk
+from activity_core.services.catalogue import Catalogue
+from activity_core.services.loop import repeat
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+"""Tasks that are looked up at once."""
+PERIOD = 1.0
+"""Seconds between looks, and so how late a reminder may be. Nobody rings: only the clock knows."""
+
+
+class TaskKeeper:
+    """Keeps the human tasks of one tenant; several may run at once."""
+
+    def __init__(
+        self,
+        desk: TaskDesk,
+        catalogue: Catalogue,
+        clock: Clock,
+        doorbell: Doorbell,
+        *,
+        deployment: str,
+    ) -> None:
+        self._desk = desk
+        self._catalogue = catalogue
+        self._clock = clock
+        self._doorbell = doorbell
+        self._deployment = deployment
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await repeat("tasks", self.step, asyncio.sleep, period=PERIOD)
+
+    async def step(self) -> bool:
+        """Do what is due; True if there may be more.
+
+        Raises:
+            UnavailableError: the store cannot be reached; nothing or some of it was done.
+        """
+        await self._catalogue.refresh()
+        due = await self._desk.due(BATCH, self._clock.now())
+        done = [await self._keep(task_id) for task_id in due]
+        if any(done):
+            self._doorbell.ring(Topic.RELAY)
+            self._doorbell.ring(Topic.STARTER)
+        return len(due) == BATCH and any(done)
+
+    async def _keep(self, task_id: str) -> bool:
+        """Whether it was kept: one bad task must not keep the others waiting."""
+        try:
+            await self._open(task_id)
+        except UnavailableError:
+            raise
+        except Exception:
+            log.exception("task_not_kept", task_id=task_id)
+            return False
+        return True
+
+    async def _open(self, task_id: str) -> None:
+        async with self._desk.open(task_id) as opened:
+            version = opened.task.definition_id, opened.task.version
+            unknown = self._catalogue.unknown([version])
+            if not unknown:
+                await self._take(opened)
+        if unknown:
+            # Not inside: a transaction must not wait for a second connection to the same store.
+            await self._catalogue.learn(unknown)
+            await self._open(task_id)
+
+    async def _take(self, opened: OpenTask) -> None:
+        task, now = opened.task, self._clock.now()
+        human = human_of(self._catalogue.get((task.definition_id, task.version)), task)
+        if human is None:
+            return
+        moment = Moment(now, self._deployment, opened.run_attempt)
+        for taken in step(human, task, self._catalogue.calendars, moment):
+            told = notifications(human, Told.of(taken.task), taken.entry.action)
+            said = [
+                task_added(taken.task, new, deployment=self._deployment, at=now) for new in told
+            ]
+            await opened.write(taken.task, taken.entry, [taken.announcement, *said], added=told)

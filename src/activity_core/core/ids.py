@@ -87,6 +87,15 @@ def occurrence_of_timer(case: str, timer: str, at: datetime) -> str:
     return "t." + _hex("timer", case, timer, at.astimezone(UTC).isoformat())
 
 
+def occurrence_of_rerun(run: str, request_id: str) -> str:
+    """`a.` + 32 hex: what a run was for, once again, as a request asked.
+
+    Raises:
+        BadInputError: the request id is none, see `occurrence_of_request`.
+    """
+    return "a." + _hex("rerun", run, occurrence_of_request(request_id))
+
+
 def input_of_backfill(backfill_id: str, slot: datetime) -> str:
     """`b.` + backfill id + `.` + slot: what its decision is about; the run is the slot's."""
     return f"b.{backfill_id}.{occurrence_of_slot(slot)}"

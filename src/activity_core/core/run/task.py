@@ -51,12 +51,12 @@ MOVES: Mapping[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.RUNNING: _ENDS,
     TaskStatus.COMPLETED: frozenset({TaskStatus.COMPENSATED}),
     TaskStatus.COMPENSATED: frozenset(),
-    TaskStatus.FAILED: _REOPENED,
+    TaskStatus.FAILED: _REOPENED | {TaskStatus.SKIPPED},
     TaskStatus.CANCELLED: _REOPENED,
-    TaskStatus.EXPIRED: _REOPENED,
+    TaskStatus.EXPIRED: _REOPENED | {TaskStatus.SKIPPED},
     TaskStatus.SKIPPED: _REOPENED,
 }
-"""What may follow what: forward, but for what is undone and what an operator opens again."""
+"""What may follow what: forward, but for what is undone and what an operator opens or skips."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ create constraint trigger tasks_move_as_they_may after update of status on tasks
         when 'running' then new.status not in ('pending', 'ready', 'claimed', 'compensated')
         when 'completed' then new.status = 'compensated'
         when 'compensated' then false
+        when 'failed' then new.status in ('pending', 'skipped')
+        when 'expired' then new.status in ('pending', 'skipped')
         else new.status = 'pending'
     end)
     execute function refuse_move();
-comment on trigger tasks_move_as_they_may on tasks is 'Open tasks go forward; ended ones stay as they are, but for two: a completed one is undone, and one that did not come to be done is opened again by an operator.';
+comment on trigger tasks_move_as_they_may on tasks is 'Open tasks go forward; ended ones stay as they are, but for two: a completed one is undone, and one that did not come to be done is opened again, or skipped, by an operator.';

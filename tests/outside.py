@@ -3,9 +3,9 @@
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came."""
+    """One request as it came; a body that is no JSON is text."""
 
     method: str
     path: str
@@ -23,10 +23,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer: a status and JSON."""
+    """One answer: a status and JSON, and perhaps more headers."""
 
     status: int = 200
     body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outside:
@@ -70,17 +71,20 @@ def outside_world() -> Iterator[Outside]:
             size = int(self.headers.get("content-length", 0))
             raw = self.rfile.read(size)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            body = json.loads(raw) if raw else None
+            is_form = headers.get("content-type", "").endswith("form-urlencoded")
+            body = raw.decode() if is_form else json.loads(raw) if raw else None
             reply = world.reply(Request(self.command, self.path, headers, body))
             bodiless = reply.status == HTTPStatus.NO_CONTENT
             answer = b"" if bodiless else json.dumps(reply.body).encode()
             self.send_response(reply.status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(answer)))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer)
 
-        do_POST = do_PUT = do_GET  # noqa: N815 - the base class calls them so
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - named by the base class
 
         def log_message(self, *_: object) -> None: ...
 

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     """Networks whose `client_certificate_header` is believed."""
     client_certificate_header: str | None = None
 
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    """Where the API is for others: what http tasks with a callback tell the other side."""
+    callback_key: SecretRef | None = None
+    """Reference of the secret that callbacks are signed with."""
+
     config: dict[str, Any] = Field(default_factory=dict)
     """Non-secret values that definitions read as `${config.name}`."""
     http_allow: list[str] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""HTTP out for real: what is sent, what comes back, and which failures are worth another try."""
+"""Context by HTTP for real: what is sent, and what comes back."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -9,15 +9,11 @@ from tests.outside import Outside, Reply, outside_world
 
 from activity_core.adapters.http.exchange import MAX_BYTES
 from activity_core.adapters.http.guard import guarded_client
-from activity_core.adapters.http.performer import HttpPerformer
 from activity_core.adapters.http.source import HttpSource
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.source import ContextSourceConfig
-from activity_core.core.errors import NotFoundError
 from activity_core.core.jsontext import JsonValue
-from activity_core.core.rules.task_spec import TaskKind
-from activity_core.core.run.errors import ContextUnavailableError, TaskFailedError
-from activity_core.core.run.task import TaskInstance, TaskStatus
+from activity_core.core.run.errors import ContextUnavailableError
 from activity_core.ports.context_source import SourceRequest
 
 VARIABLES: dict[str, JsonValue] = {"event": {"data": {"id": "a/b", "n": 7}}, "slot": ""}
@@ -129,65 +125,3 @@ async def test_a_missing_secret_is_told_by_its_name(
     monkeypatch.delenv("WORLD_KEY")
     with pytest.raises(ContextUnavailableError, match="env:WORLD_KEY"):
         await sources.fetch(connected=True, connection="world", url="/x")
-
-
-def task(**inputs: JsonValue) -> TaskInstance:
-    return TaskInstance(
-        *("task-1", "run-1", "d", 1, "r", "t", 0, TaskKind.HTTP, "T", TaskStatus.RUNNING),
-        {"method": "POST", **inputs},
-        traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01",
-    )
-
-
-@pytest.fixture
-def performer(
-    client: httpx.AsyncClient, world: Outside, monkeypatch: pytest.MonkeyPatch
-) -> HttpPerformer:
-    monkeypatch.setenv("WORLD_KEY", "k")
-
-    async def find(name: str) -> Connection:
-        if name != "world":
-            raise NotFoundError("no such connection")
-        return connection(world)
-
-    return HttpPerformer(client, find)
-
-
-async def test_a_task_says_who_it_is(performer: HttpPerformer, world: Outside):
-    world.answers("/api/do", Reply(201, {"no": 1}))
-    outputs = await performer.perform(
-        task(connection="world", url="/do", json={"a": 1}, headers={"idempotency-key": "mine"})
-    )
-    assert outputs == {"status": 201, "body": {"no": 1}}
-    [asked] = world.requests("/api/do")
-    assert asked.headers["idempotency-key"] == "task-1"
-    assert asked.headers["traceparent"].startswith("00-aaaa")
-    assert asked.headers["x-key"] == "k"
-
-
-@pytest.mark.parametrize(
-    ("status", "retryable"),
-    [
-        *((400, False), (401, False), (404, False), (409, False), (302, False)),
-        *((408, True), (425, True), (429, True), (500, True), (503, True)),
-    ],
-)
-async def test_which_answers_are_worth_another_try(
-    performer: HttpPerformer, world: Outside, status: int, *, retryable: bool
-):
-    world.answers("/s", Reply(status, {"why": "because"}))
-    with pytest.raises(TaskFailedError, match=f"it answered {status}: .*because") as error:
-        await performer.perform(task(url=f"{world.url}/s"))
-    assert error.value.retryable is retryable
-
-
-@pytest.mark.parametrize(
-    ("url", "retryable"),
-    [("http://127.0.0.1:1/", True), ("http://10.0.0.1/", False), ("http://h:x/", False)],
-)
-async def test_which_targets_are_worth_another_try(
-    performer: HttpPerformer, url: str, *, retryable: bool
-):
-    with pytest.raises(TaskFailedError) as error:
-        await performer.perform(task(url=url))
-    assert error.value.retryable is retryable

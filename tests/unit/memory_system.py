@@ -32,6 +32,7 @@ from activity_core.ports.doorbell import Topic
 from activity_core.ports.inbox import Inbox
 from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
+from activity_core.services.callbacks import CallbackAddresses, Callbacks
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
@@ -136,6 +137,7 @@ class MemorySystem:
         self.event_replayer = EventReplayer(
             self.event_replays, self.event_review, self.run_queue, self.clock
         )
+        self.callback_addresses = CallbackAddresses("a-key-of-callbacks", "https://us.example/")
         self._done: set[str] = set()
 
     @property
@@ -205,6 +207,9 @@ class MemorySystem:
             backfiller=self.backfiller,
             event_replay_desk=self.event_replay_desk,
             task_inbox=TaskInbox(ledger, self.doorbell, self.clock, deployment="test"),
+            callbacks=Callbacks(
+                self.callback_addresses, ledger, self.doorbell, self.clock, deployment="test"
+            ),
             dead_letter_desk=DeadLetterDesk(
                 self.dead_letters,
                 LetterReader(self.message_reader, self.gate, max_depth=64, inbox="INBOX"),

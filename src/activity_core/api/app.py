@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from activity_core.api import (
     backfills,
+    callbacks,
     dead_letters,
     decisions,
     definition_control,
@@ -53,6 +54,7 @@ NOUNS = (
     event_replays,
     runs,
     tasks,
+    callbacks,
     definitions,
     definition_control,
     slots,
@@ -79,8 +81,9 @@ def create_app(
 ) -> FastAPI:
     """The API as an ASGI application; it opens and closes nothing.
 
-    Without keys everybody is `anonymous`, and but for webhooks only requests to a loopback name are
-    answered. `origins`: who may deliver events, if it asks first (`*`: everybody).
+    Without keys everybody is `anonymous`, and but for webhooks and callbacks only requests to a
+    loopback name are answered. `origins`: who may deliver events, if it asks first (`*`:
+    everybody).
     """
     app = FastAPI(
         title="activity-core",
@@ -88,7 +91,15 @@ def create_app(
         description=DESCRIPTION,
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
-        middleware=[Middleware(Door, keys=api_keys, direct=DIRECT, on_refusal=_on_record)],
+        middleware=[
+            Middleware(
+                Door,
+                keys=api_keys,
+                direct=DIRECT,
+                keyless=(callbacks.PREFIX,),
+                on_refusal=_on_record,
+            )
+        ],
     )
     app.state.parts = parts
     app.state.limits = limits

@@ -61,15 +61,23 @@ OnRefusal = Callable[[Request, ActivityCoreError], Awaitable[None]]
 class Door:
     """ASGI middleware around the whole application.
 
-    `on_refusal` is told of requests to direct routes that do not come in.
+    `keyless`: how paths begin whose requests prove themselves otherwise. `on_refusal` is told of
+    requests to direct routes that do not come in.
     """
 
     def __init__(
-        self, app: ASGIApp, *, keys: ApiKeys, direct: DirectRoutes, on_refusal: OnRefusal
+        self,
+        app: ASGIApp,
+        *,
+        keys: ApiKeys,
+        direct: DirectRoutes,
+        keyless: tuple[str, ...],
+        on_refusal: OnRefusal,
     ) -> None:
         self._app = app
         self._keys = keys
         self._direct = direct
+        self._keyless = keyless
         self._on_refusal = on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,6 +127,8 @@ class Door:
 
     def _admit(self, scope: Scope) -> str:
         """Who it is."""
+        if scope["path"].startswith(self._keyless):
+            return ANONYMOUS
         headers = {
             name: value.decode("latin-1")
             for name, value in scope["headers"]

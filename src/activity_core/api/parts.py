@@ -24,6 +24,7 @@ from activity_core.ports.reading import Reading
 from activity_core.ports.registry import RegistryStore
 from activity_core.ports.run_queue import RunQueue
 from activity_core.services.backfill import Backfiller
+from activity_core.services.callbacks import Callbacks
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
 from activity_core.services.event_replay_desk import EventReplayDesk
@@ -66,6 +67,7 @@ class ApiParts:
     backfiller: Backfiller
     event_replay_desk: EventReplayDesk
     task_inbox: TaskInbox
+    callbacks: Callbacks
     dead_letter_desk: DeadLetterDesk
     explain: Explain
     explain_slot: ExplainSlot

@@ -35,6 +35,7 @@ from activity_core.core.errors import UnavailableError
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.ports.context_source import ContextSource
 from activity_core.ports.task_performer import TaskPerformer
+from activity_core.services.callbacks import CallbackAddresses
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.flow import FlowControl
 from activity_core.services.gate import Gate
@@ -132,6 +133,11 @@ class System:
             max_events=settings.max_batch_events,
         )
 
+    def callback_addresses(self) -> CallbackAddresses:
+        """Where others tell how tasks ended."""
+        key = self.settings.callback_key
+        return CallbackAddresses(resolve_secret(key) if key else None, self.settings.public_url)
+
     def run_steps(self) -> RunSteps:
         """What workers serve."""
         stores, settings = self.stores, self.settings
@@ -142,7 +148,9 @@ class System:
             "python": PythonSource(),
         }
         performers: Mapping[TaskKind, TaskPerformer] = {
-            TaskKind.HTTP: HttpPerformer(self._http, catalogue.connection),
+            TaskKind.HTTP: HttpPerformer(
+                self._http, catalogue.connection, self.callback_addresses().of
+            ),
             TaskKind.PYTHON: PythonPerformer(),
         }
         reader = ContextReader(sources, catalogue, settings.config)

@@ -6,6 +6,7 @@ directory; a second start finds it again.
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ async def dev_stack(
         on_progress=on_progress,
     )
     async with stack:
-        settings = _with_servers(settings, stack.addresses)
+        settings = _with_callbacks(_with_servers(settings, stack.addresses), data_dir)
         on_progress("migrating the database")
         await asyncio.to_thread(migrate, str(settings.database_url))
         async with (
@@ -141,6 +142,23 @@ def _with_servers(settings: Settings, servers: Addresses) -> Settings:
             "nats_url": settings.nats_url or servers.nats,
             "nats_monitor_url": settings.nats_monitor_url or servers.nats_monitor,
             "http_allow": [*settings.http_allow, *LOOPBACK],
+        }
+    )
+
+
+def _with_callbacks(settings: Settings, data_dir: Path) -> Settings:
+    """The settings, with an address for callbacks and a key that is kept in the data directory."""
+    key = data_dir / "callback.key"
+    if settings.callback_key is None and not key.exists():
+        key.touch(mode=0o600)
+        key.write_text(secrets.token_hex(32))
+    port = settings.port or choose_ports(["API"], demanded={}, preferred={})["API"]
+    scheme = "https" if settings.tls_cert else "http"
+    return settings.model_copy(
+        update={
+            "port": port,
+            "public_url": settings.public_url or f"{scheme}://{settings.host}:{port}",
+            "callback_key": settings.callback_key or f"file:{key}",
         }
     )
 

@@ -1,12 +1,27 @@
 """Automated tasks that succeed at once, with outputs that were laid out beforehand."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from activity_core.adapters.memory.failures import Failures
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.run.task import TaskInstance
 from activity_core.ports.task_performer import Attempt, Performed
+
+
+@dataclass
+class MemoryAttempt:
+    """`ports.task_performer.Attempt`: `beats` is what was told by heartbeats."""
+
+    number: int = 1
+    last_heartbeat: JsonValue = None
+    cancelled: bool = False
+    beats: list[JsonValue] = field(default_factory=list)
+
+    def heartbeat(self, detail: JsonValue = None) -> None:
+        """Keep what was told."""
+        self.beats.append(detail)
 
 
 class MemoryTaskPerformer:

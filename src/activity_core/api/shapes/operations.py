@@ -1,4 +1,4 @@
-"""What operators look at: what is stuck, health."""
+"""What operators look at, and what others are answered: what is stuck, health, callbacks."""
 
 from activity_core.api.shapes.base import Shape
 
@@ -12,6 +12,13 @@ class StuckItem(Shape):
     attempts: int
     last_error: str
     retry_at: str
+
+
+class TaskEnd(Shape):
+    """How a task ended, for whoever told it."""
+
+    task_id: str
+    status: str
 
 
 class Alive(Shape):

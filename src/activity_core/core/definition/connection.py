@@ -52,11 +52,33 @@ class SqlConnection(Model):
         return self
 
 
+class BasicAuth(Model):
+    """User and password of HTTP's basic authentication, both secrets by reference."""
+
+    user: DeployedSecretRef
+    password: DeployedSecretRef
+
+
 class HttpConnection(Model):
-    """The base of an HTTP API; header values are secrets by reference."""
+    """The base of an HTTP API; header values are secrets by reference.
+
+    `basic` and `bearer` spell the header `Authorization`.
+    """
 
     base_url: Annotated[str, Field(pattern=r"^https?://", max_length=2_000)]
     headers: dict[str, DeployedSecretRef] = Field(default_factory=dict, max_length=20)
+    basic: BasicAuth | None = None
+    bearer: DeployedSecretRef | None = None
+
+    @model_validator(mode="after")
+    def _authorised_once(self) -> "HttpConnection":
+        by_header = any(name.lower() == "authorization" for name in self.headers)
+        if [self.basic is not None, self.bearer is not None, by_header].count(True) > 1:
+            raise PydanticCustomError(
+                "authorization",
+                "`basic`, `bearer` and a header `Authorization` exclude each other",
+            )
+        return self
 
 
 class SmtpConnection(Model):

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from activity_core.core import ids
 from activity_core.core.decision import Outcome, PendingEvent
+from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
 from activity_core.core.definition.trigger import TriggerSet
 from activity_core.core.flow.group import Group, Member, Settled, Stage
@@ -62,8 +63,7 @@ class Listeners:
             self._index.remove(definition_id)
         elif known is None or known.retired or known.version != entry.version:
             self._index.put(entry.definition, entry.version)
-        event = entry.definition.trigger.event
-        if event is not None and event.order is not None and not entry.retired:
+        if _wants_order(entry.definition) and not entry.retired:
             self._ordered.add(definition_id)
         else:
             self._ordered.discard(definition_id)
@@ -114,6 +114,12 @@ class Listeners:
             judged.groups.append((hit.definition_id, group))
             return
         judged.settled.append((hit.definition_id, settled))
+
+
+def _wants_order(definition: ActivityDefinition) -> bool:
+    """It says so, or keeps a state that each event changes."""
+    event = definition.trigger.event
+    return definition.lifecycle == "ongoing" or (event is not None and event.order is not None)
 
 
 def why_silent(entry: RegistryEntry) -> str:

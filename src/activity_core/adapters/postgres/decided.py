@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import chain
 
 from activity_core.adapters.postgres import decided_queries as queries
+from activity_core.adapters.postgres.case_queue import queue_for_cases
 from activity_core.adapters.postgres.dead_letters import bury
 from activity_core.adapters.postgres.ending import end_runs
 from activity_core.adapters.postgres.flow_rows import write_states
@@ -132,6 +133,13 @@ class _Writing:
         new = {run: group for run, group in zip(runs.values(), groups, strict=True) if run in made}
         if new:
             await self._fill(new)
+            named = {run: name for name, run in runs.items() if run in new}
+            of_cases = {
+                run: (named[run][0], key)
+                for run, group in new.items()
+                if (key := group.case_key) is not None
+            }
+            await queue_for_cases(self._conn, self._tenant, of_cases)
         places = {place for name, place in first.items() if runs[name] in made}
         return [place in places for place in range(len(fired))]
 
@@ -149,11 +157,12 @@ class _Writing:
             "given": list(given),
         }
         await self._conn.execute(queries.RUN_EVENTS, values)
+        alone = {run: group for run, group in runs.items() if group.case_key is None}
         values = {
             "tenant": self._tenant,
-            "runs": list(runs),
-            "priorities": [group.priority for group in runs.values()],
-            "sizes": [min(group.size, _MOST) for group in runs.values()],
+            "runs": list(alone),
+            "priorities": [group.priority for group in alone.values()],
+            "sizes": [min(group.size, _MOST) for group in alone.values()],
         }
         await self._conn.execute(queries.QUEUE, values)
 

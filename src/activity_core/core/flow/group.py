@@ -21,6 +21,8 @@ class Stage(StrEnum):
     THROTTLE = "throttle"
     ORDER = "order"
     CONCURRENCY = "concurrency"
+    CASE = "case"
+    """Runs of a case queue up, see `core.case`: there a group is a run already, and no state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class Group:
     def causation_depth(self) -> int:
         """That of its deepest member: a loop through a batch is still a loop."""
         return max(member.causation_depth for member in self.members)
+
+    @property
+    def case_key(self) -> str | None:
+        """The key of the case that its run is queued for; None: it is no run of a case."""
+        return self.leader.keys.get(Stage.CASE.value)
 
     @property
     def size(self) -> int:

@@ -88,7 +88,7 @@ class Listener:
         self.on_error = trigger.event.on_error if trigger.event else OnError.FALSE
         self._plain = Hit(definition.id, version)
         self.interests = tuple(Interest(self, *part) for part in _parts(trigger))
-        self._keys = tuple(_key_expressions(trigger))
+        self._keys = tuple(_key_expressions(definition))
 
     def hit(self, heard: Heard, parts: Collection[str] = ()) -> Hit:
         """The hit for an event that passed the filter, of a composite those of some `parts`."""
@@ -151,8 +151,11 @@ def _parts(trigger: TriggerSet) -> Iterable[tuple[str, EventPattern]]:
     return (("", trigger.event),) if trigger.event is not None else ()
 
 
-def _key_expressions(trigger: TriggerSet) -> Iterator[tuple[Stage, str, str]]:
-    """Stage, name and text of every key that a trigger asks for."""
+def _key_expressions(definition: ActivityDefinition) -> Iterator[tuple[Stage, str, str]]:
+    """Stage, name and text of every key that a definition asks for."""
+    trigger = definition.trigger
+    if definition.correlation is not None:
+        yield Stage.CASE, "correlation", definition.correlation
     if trigger.composite is not None and trigger.composite.key is not None:
         yield Stage.COLLECT, "composite.key", trigger.composite.key
     if (event := trigger.event) is None:

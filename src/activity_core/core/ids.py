@@ -136,6 +136,11 @@ def task_id(run: str, rule: str, spec_id: str, item: int) -> str:
     return "task-" + _hex("task", run, rule, spec_id, str(item))
 
 
+def task_workflow_id(task: str) -> str:
+    """The workflow of a task that no run carries out."""
+    return f"activity-task-{task}"
+
+
 def announcement_id(event_type: str, subject: str, attempt: int = 1) -> str:
     """The id of an outgoing event: stable over retries, so that subscribers can dedupe."""
     return _hex("announcement", event_type, subject, str(attempt))

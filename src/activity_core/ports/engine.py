@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Protocol
 
+from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
 
 
@@ -23,6 +24,15 @@ class Engine(Protocol):
 
     async def start(self, execution: Execution) -> None:
         """Start RunActivity for an execution; one that was started before counts as success.
+
+        Raises:
+            StartRefusedError: it can never be started as it is.
+            UnavailableError: unknown whether it was started; start it again.
+        """
+        ...
+
+    async def start_task(self, step: TaskStep) -> None:
+        """Start PerformTask for a task that no run carries out; see `start`.
 
         Raises:
             StartRefusedError: it can never be started as it is.

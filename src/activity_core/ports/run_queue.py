@@ -41,6 +41,18 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingTask:
+    """A recorded task that no run carries out; rule and spec id say which notification it is."""
+
+    position: int
+    task_id: str
+    definition_id: str
+    version: int
+    rule: str
+    spec_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ManualRequest:
     """Somebody wants a run now. `occurrence_key` is `m.` + request id."""
 
@@ -102,6 +114,14 @@ class RunQueue(Protocol):
         """Runs that no workflow has claimed yet."""
         ...
 
+    async def take_tasks(self, limit: int) -> list[PendingTask]:
+        """The oldest tasks that wait for a workflow of their own."""
+        ...
+
+    async def drop_tasks(self, positions: Sequence[int]) -> None:
+        """They have their workflows."""
+        ...
+
     async def take_signals(self, limit: int) -> list[Signal]:
         """The oldest undelivered signals."""
         ...
@@ -125,17 +145,5 @@ class RunQueue(Protocol):
         """Put the execution of a run that Temporal never got back to be started: overdue at `at`.
 
         Nothing happens if the run is closed.
-        """
-        ...
-
-    async def retry(self, run_id: str, at: datetime) -> PendingRun:
-        """Reopen a failed run as attempt n+1, its failed and skipped tasks as pending.
-
-        A run that has no tasks is decided anew: it is not recorded any more, and nothing that was
-        gathered is kept.
-
-        Raises:
-            NotFoundError: no such run.
-            ConflictError: it is not failed.
         """
         ...

@@ -11,6 +11,7 @@ from activity_core.core.run.progress import TaskStep
 
 RUN_ACTIVITY = "RunActivity"
 SLOT_TICK = "SlotTick"
+PERFORM_ALONE = "PerformTask"
 TASKS_CHANGED = "tasks_changed"
 
 ADVANCE = "advance"

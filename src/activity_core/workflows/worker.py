@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activity_core.workflows.perform_task import PerformTask
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.slot_tick import SlotTick
 from activity_core.workflows.steps import RunSteps
@@ -36,7 +37,7 @@ def build_worker(client: Client, steps: RunSteps, queue: str, *, parallel: int =
     return Worker(
         client,
         task_queue=queue,
-        workflows=[RunActivity, SlotTick],
+        workflows=[RunActivity, SlotTick, PerformTask],
         activities=steps.of_runs,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         max_concurrent_workflow_tasks=parallel,

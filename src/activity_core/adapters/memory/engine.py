@@ -1,6 +1,8 @@
 """Temporal workflows as names with a state: nothing runs, everything is remembered."""
 
 from activity_core.adapters.memory.failures import Failures
+from activity_core.core import ids
+from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
 
@@ -11,6 +13,7 @@ class MemoryEngine:
     def __init__(self) -> None:
         self.failures = Failures()
         self.started: dict[str, Execution] = {}
+        self.tasks: dict[str, TaskStep] = {}
         self.states: dict[str, WorkflowState] = {}
         self.signals: list[str] = []
         self.ticks = 0
@@ -21,6 +24,15 @@ class MemoryEngine:
         if execution.workflow_id not in self.started:
             self.started[execution.workflow_id] = execution
             self.states[execution.workflow_id] = WorkflowState.RUNNING
+        self.failures.raise_after()
+
+    async def start_task(self, step: TaskStep) -> None:
+        """Start it unless it was started before."""
+        self.failures.raise_before()
+        workflow_id = ids.task_workflow_id(step.task_id)
+        if workflow_id not in self.states:
+            self.tasks[workflow_id] = step
+            self.states[workflow_id] = WorkflowState.RUNNING
         self.failures.raise_after()
 
     async def signal(self, workflow_id: str) -> bool:

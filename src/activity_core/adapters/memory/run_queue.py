@@ -7,15 +7,13 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
 from activity_core.adapters.memory.decisions import decide, enqueue, new_run
-from activity_core.adapters.memory.reopening import reopen
 from activity_core.adapters.memory.rows import DecisionRow, ExecutionRow, RunRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core.decision import Outcome
 from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
-from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.run import OPEN, Execution, PendingRun, RunStatus
-from activity_core.ports.run_queue import ManualRequest, OpenRun, Signal, Submission
+from activity_core.ports.run_queue import ManualRequest, OpenRun, PendingTask, Signal, Submission
 
 
 class MemoryRunQueue:
@@ -97,6 +95,21 @@ class MemoryRunQueue:
         runs = self._state.tables.runs.values()
         return sum(run.status is RunStatus.PENDING for run in runs)
 
+    async def take_tasks(self, limit: int) -> list[PendingTask]:
+        """See `RunQueue.take_tasks`."""
+        tables = self._state.tables
+        waiting = [(at, tables.tasks[id_].task) for at, id_ in tables.pending_tasks.items()]
+        return [
+            PendingTask(at, task.task_id, task.definition_id, task.version, task.rule, task.spec_id)
+            for at, task in waiting[:limit]
+        ]
+
+    async def drop_tasks(self, positions: Sequence[int]) -> None:
+        """See `RunQueue.drop_tasks`."""
+        async with self._state.transaction() as tables:
+            for position in positions:
+                tables.pending_tasks.pop(position, None)
+
     async def take_signals(self, limit: int) -> list[Signal]:
         """See `RunQueue.take_signals`."""
         return list(self._state.tables.pending_signals.values())[:limit]
@@ -138,20 +151,6 @@ class MemoryRunQueue:
                 return
             execution = tables.executions[run.execution_id]
             tables.executions[run.execution_id] = replace(execution, lease_until=at)
-
-    async def retry(self, run_id: str, at: datetime) -> PendingRun:
-        """See `RunQueue.retry`."""
-        async with self._state.transaction() as tables:
-            run = tables.runs.get(run_id)
-            if run is None:
-                raise NotFoundError("no such run", subject=f"run {run_id}")
-            if run.status is not RunStatus.FAILED:
-                raise ConflictError(
-                    f"it is {run.status}", subject=f"run {run_id}", hint="only failed runs"
-                )
-            reopened = reopen(tables, run, at)
-            enqueue(self._state, tables, reopened)
-            return _pending(tables, reopened)
 
 
 def _turns(tables: Tables, at: datetime) -> list[int]:

@@ -10,11 +10,17 @@ from psycopg.rows import DictRow
 
 from activity_core.adapters.postgres import run_queue_queries as queries
 from activity_core.adapters.postgres.pool import Pool, connection, depth, transaction
-from activity_core.adapters.postgres.reopening import reopen
 from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core import ids
 from activity_core.core.run.run import Execution, PendingRun, RunStatus
-from activity_core.ports.run_queue import ManualRequest, OpenRun, Signal, SignalKind, Submission
+from activity_core.ports.run_queue import (
+    ManualRequest,
+    OpenRun,
+    PendingTask,
+    Signal,
+    SignalKind,
+    Submission,
+)
 
 
 class PostgresRunQueue:
@@ -102,6 +108,19 @@ class PostgresRunQueue:
         """See `RunQueue.depth`."""
         return await depth(self._pool, queries.DEPTH, self._tenant)
 
+    async def take_tasks(self, limit: int) -> list[PendingTask]:
+        """See `RunQueue.take_tasks`."""
+        values = {"tenant": self._tenant, "limit": limit}
+        async with connection(self._pool) as conn:
+            cursor = await conn.execute(queries.TASKS, values)
+            return [PendingTask(**row) async for row in cursor]
+
+    async def drop_tasks(self, positions: Sequence[int]) -> None:
+        """See `RunQueue.drop_tasks`."""
+        values = {"tenant": self._tenant, "positions": list(positions)}
+        async with connection(self._pool) as conn:
+            await conn.execute(queries.DROP_TASKS, values)
+
     async def take_signals(self, limit: int) -> list[Signal]:
         """See `RunQueue.take_signals`."""
         values = {"tenant": self._tenant, "limit": limit}
@@ -133,11 +152,6 @@ class PostgresRunQueue:
         values = {"tenant": self._tenant, "run": run_id, "at": at}
         async with connection(self._pool) as conn:
             await conn.execute(queries.RESTART, values)
-
-    async def retry(self, run_id: str, at: datetime) -> PendingRun:
-        """See `RunQueue.retry`."""
-        async with transaction(self._pool) as conn:
-            return await reopen(conn, self._tenant, run_id, at)
 
 
 def _pending(row: DictRow) -> PendingRun:

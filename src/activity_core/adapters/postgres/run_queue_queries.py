@@ -78,6 +78,14 @@ update executions set lease_until = null
 where tenant = %(tenant)s and execution_id = any(%(executions)s::text[])
     and lease_until is not null
 """
+TASKS = """
+select p.position, t.task_id, t.definition_id, t.version, t.rule, t.spec_id
+from pending_tasks p join tasks t using (tenant, task_id)
+where p.tenant = %(tenant)s order by p.position limit %(limit)s
+"""
+DROP_TASKS = """
+delete from pending_tasks where tenant = %(tenant)s and position = any(%(positions)s::bigint[])
+"""
 SIGNALS = """
 select position, workflow_id, kind from pending_signals
 where tenant = %(tenant)s order by position limit %(limit)s

@@ -9,9 +9,12 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activity_core.adapters.temporal.client import start_refused, unavailable
+from activity_core.core import ids
+from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
 from activity_core.workflows.messages import (
+    PERFORM_ALONE,
     RUN_ACTIVITY,
     SLOT_TICK,
     TASKS_CHANGED,
@@ -52,8 +55,9 @@ class TemporalEngine:
             StartRefusedError: it can never be started as it is.
             UnavailableError: unknown whether it was started; start it again.
         """
-        try:
-            await self._client.start_workflow(
+        await _once(
+            execution.workflow_id,
+            self._client.start_workflow(
                 RUN_ACTIVITY,
                 RunRequest(execution_id=execution.execution_id),
                 id=execution.workflow_id,
@@ -64,13 +68,28 @@ class TemporalEngine:
                 memo=_memo(execution),
                 static_summary=_summary(execution),
                 request_eager_start=True,
-            )
-        except WorkflowAlreadyStartedError:
-            return
-        except RPCError as error:
-            if refused := start_refused(error, execution.workflow_id):
-                raise refused from error
-            raise unavailable(error, f"starting {execution.workflow_id}") from error
+            ),
+        )
+
+    async def start_task(self, step: TaskStep) -> None:
+        """Start PerformTask for a task that no run carries out; see `start`.
+
+        Raises:
+            StartRefusedError: it can never be started as it is.
+            UnavailableError: unknown whether it was started; start it again.
+        """
+        workflow_id = ids.task_workflow_id(step.task_id)
+        await _once(
+            workflow_id,
+            self._client.start_workflow(
+                PERFORM_ALONE,
+                step,
+                id=workflow_id,
+                task_queue=self._queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                task_timeout=TASK_TIMEOUT,
+            ),
+        )
 
     async def signal(self, workflow_id: str) -> bool:
         """Ring the workflow's doorbell; False if it is not there or closed."""
@@ -120,6 +139,18 @@ class TemporalEngine:
             if found.status
             else (WorkflowState.RUNNING)
         )
+
+
+async def _once(workflow_id: str, start: Awaitable[object]) -> None:
+    """What was started before counts as started."""
+    try:
+        await start
+    except WorkflowAlreadyStartedError:
+        return
+    except RPCError as error:
+        if refused := start_refused(error, workflow_id):
+            raise refused from error
+        raise unavailable(error, f"starting {workflow_id}") from error
 
 
 def _memo(execution: Execution) -> dict[str, list[str]] | None:

@@ -1,26 +1,32 @@
 """Python plug-ins by entry point: context sources and automated tasks of a team's own.
 
 A plug-in is a function, sync or async, of the groups `activity_core.context_sources`
-(`args, variables -> JSON`) or `activity_core.tasks` (`args, task -> JSON`). Sync ones run in a
-thread. What they raise is retried as configured.
+(`args, variables -> JSON`) or `activity_core.tasks` (`args, task -> JSON`); the second parameter
+may be left out, annotations are kept. Sync ones run in a thread. What they raise is retried as
+configured.
 """
 
 import asyncio
-import inspect
+import contextvars
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
 
-from activity_core.core.errors import ActivityCoreError, ConfigurationError, MalformedJsonError
-from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
+from activity_core.adapters.plugin_types import Plugin, signature_of
+from activity_core.core.errors import ActivityCoreError, ConfigurationError
+from activity_core.core.jsontext import JsonValue
 from activity_core.core.run.errors import ContextUnavailableError, TaskFailedError
 from activity_core.core.run.task import TaskInstance
+from activity_core.plugin import DoNotRetryError, TaskContext
 from activity_core.ports.context_source import SourceRequest
+from activity_core.ports.task_performer import Attempt, Performed
 
 SOURCES = "activity_core.context_sources"
 TASKS = "activity_core.tasks"
-MAX_BYTES = 1 << 20
+
+_THREADS = ThreadPoolExecutor(50, "plug-in")
+"""As many as a worker's Temporal activities; the loop's own threads look up names of hosts."""
 
 
 class PythonSource:
@@ -38,34 +44,56 @@ class PythonSource:
         subject = f"source {request.name} (plug-in {config.plugin})"
         try:
             plugin = load_plugin(SOURCES, config.plugin)
-            return _as_json(await _call(plugin, config.args, dict(request.variables)))
-        except Exception as error:
+            return await _called(plugin, config.args, dict(request.variables), "")
+        except (Exception, SystemExit) as error:
             raise ContextUnavailableError(_sentence(error), subject=subject) from error
 
 
 class PythonPerformer:
     """Performs tasks of kind `python`."""
 
-    async def perform(self, task: TaskInstance) -> JsonValue:
-        """Call the plug-in; its answer becomes the task's outputs.
+    async def perform(self, task: TaskInstance, attempt: Attempt) -> Performed:
+        """Call the plug-in; its result becomes the task's outputs.
 
         Raises:
-            TaskFailedError: as raised by the plug-in, or with what it raised as the message.
+            TaskFailedError: `invalid_input`, `unserialisable`, `too_large`, or named by the class
+                of what the plug-in raised; `retryable` unless that says otherwise.
         """
         name, args = str(task.inputs["plugin"]), task.inputs.get("args") or {}
         subject = f"task {task.task_id} (plug-in {name})"
+        loop = asyncio.get_running_loop()
+
+        def tell(detail: JsonValue) -> None:
+            loop.call_soon_threadsafe(attempt.heartbeat, detail)
+
+        context = TaskContext(task, attempt, tell)
         try:
-            return _as_json(await _call(load_plugin(TASKS, name), args, task))
+            plugin = load_plugin(TASKS, name)
+            return Performed(await _called(plugin, args, context, subject))
         except TaskFailedError:
             raise
         except ConfigurationError as error:
-            raise TaskFailedError(str(error), subject=subject, retryable=False) from error
-        except Exception as error:
-            raise TaskFailedError(_sentence(error), subject=subject) from error
+            raise TaskFailedError(
+                str(error), subject=subject, type=error.code, retryable=False
+            ) from error
+        except (Exception, SystemExit) as error:
+            raise TaskFailedError(
+                _sentence(error),
+                subject=subject,
+                type=type(error).__name__,
+                retryable=not isinstance(error, DoNotRetryError),
+            ) from error
+        finally:
+            context.leave()  # a thread cannot be stopped: it is told
+
+
+def installed(group: str) -> frozenset[str]:
+    """The names of all plug-ins of a group that this process could load."""
+    return frozenset(entry.name for entry in entry_points(group=group))
 
 
 @cache
-def load_plugin(group: str, name: str) -> Callable[..., Any]:
+def load_plugin(group: str, name: str) -> Plugin:
     """The installed function of that name.
 
     Raises:
@@ -74,26 +102,36 @@ def load_plugin(group: str, name: str) -> Callable[..., Any]:
     found = tuple(entry_points(group=group, name=name))
     if len(found) != 1:
         problem = "is installed more than once" if found else "is not installed"
-        known = ", ".join(sorted(entry.name for entry in entry_points(group=group))) or "none"
+        known = ", ".join(sorted(installed(group))) or "none"
         raise ConfigurationError(f"plug-in {name!r} {problem}", hint=f"group {group} has: {known}")
     return found[0].load()  # type: ignore[no-any-return]
 
 
-async def _call(plugin: Callable[..., Any], *args: object) -> object:
-    if inspect.iscoroutinefunction(plugin):
-        return await plugin(*args)
-    return await asyncio.to_thread(plugin, *args)
+async def _called(plugin: Plugin, args: JsonValue, more: object, subject: str) -> JsonValue:
+    signature = signature_of(plugin)
+    given = (signature.arguments(args, subject), more)[: 1 + signature.wants_more]
+    if signature.is_async:
+        return signature.result(await plugin(*given), subject)
+    return signature.result(await _in_thread(plugin, *given), subject)
 
 
-def _as_json(value: object) -> JsonValue:
-    """The answer through JSON text and back: only what can be stored comes out."""
-    raw = canonical_json(value)  # type: ignore[arg-type]
-    if len(raw) > MAX_BYTES:
-        raise MalformedJsonError(f"it answered {len(raw)} bytes, over the limit of {MAX_BYTES}")
-    return parse_json(raw)
+async def _in_thread(plugin: Plugin, *given: object) -> object:
+    """What it returns, or raises: also what no future can hold, like StopIteration."""
+
+    def outcome() -> tuple[object, BaseException | None]:
+        try:
+            return plugin(*given), None
+        except BaseException as error:  # noqa: BLE001 - raised again where the caller is
+            return None, error
+
+    run: Callable[..., tuple[object, BaseException | None]] = contextvars.copy_context().run
+    value, error = await asyncio.get_running_loop().run_in_executor(_THREADS, run, outcome)
+    if error is not None:
+        raise error
+    return value
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     return (
         str(error) if isinstance(error, ActivityCoreError) else f"{type(error).__name__}: {error}"
     )

@@ -174,7 +174,7 @@ async def test_a_run_waits_for_a_person(stack: Stack) -> None:
 
     decide = tasks["decide"]["task_id"]
     wrong = {"outcome": "done", "data": {"ok": "perhaps"}}
-    problem = await stack.api.post(f"/v1/tasks/{decide}/complete", wrong, status=400)
+    problem = await stack.api.post(f"/v1/tasks/{decide}/complete", wrong, status=422)
     assert "ok" in problem["detail"]
     done = await stack.said(
         *("tasks", "complete", decide, "--outcome", "approved", "--data", '{"ok": true}')

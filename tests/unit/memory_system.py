@@ -19,10 +19,12 @@ from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.reading import MemoryReading
 from activity_core.adapters.memory.refusals import MemoryRefusals
 from activity_core.adapters.memory.registry import MemoryRegistryStore
+from activity_core.adapters.memory.run_control import MemoryRunControl
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
 from activity_core.adapters.memory.secrets import MemoryKeySets, MemorySecrets
 from activity_core.adapters.memory.state import State
+from activity_core.adapters.memory.task_desk import MemoryTaskDesk
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.api.app import create_app
 from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Caution, Probe
@@ -52,8 +54,10 @@ from activity_core.services.reception import Reception
 from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.registry import Registry
 from activity_core.services.router import Router
+from activity_core.services.rerun import Rerunner
 from activity_core.services.run_closer import RunCloser
 from activity_core.services.run_context import ContextReader
+from activity_core.services.run_control import RunDesk
 from activity_core.services.run_decider import RunDecider
 from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
@@ -174,6 +178,16 @@ class MemorySystem:
         return EventReplayDesk(self.event_replays, self.event_review, self.clock, rate=20.0)
 
     @property
+    def run_desk(self) -> RunDesk:
+        return RunDesk(
+            MemoryRunControl(self.state),
+            MemoryTaskLedger(self.state),
+            self.clock,
+            self.doorbell,
+            deployment="test",
+        )
+
+    @property
     def reception(self) -> Reception:
         return Reception(
             self.gate,
@@ -206,7 +220,13 @@ class MemorySystem:
             ),
             backfiller=self.backfiller,
             event_replay_desk=self.event_replay_desk,
-            task_inbox=TaskInbox(ledger, self.doorbell, self.clock, deployment="test"),
+            task_inbox=TaskInbox(
+                MemoryTaskDesk(self.state),
+                Catalogue(self.registry_store),
+                self.doorbell,
+                self.clock,
+                deployment="test",
+            ),
             callbacks=Callbacks(
                 self.callback_addresses, ledger, self.doorbell, self.clock, deployment="test"
             ),
@@ -218,7 +238,7 @@ class MemorySystem:
                 self.doorbell,
                 clock=self.clock,
                 tenant="main",
-                retry=self._retry,
+                retry=self.run_desk.retry,
                 review=self.event_review,
             ),
             explain=Explain(reading, self.registry_store),
@@ -230,7 +250,10 @@ class MemorySystem:
             ),
             simulation=self.simulation,
             schedules=Schedules(self.registry_store, reading, self.clock),
-            run_retry=self._retry,
+            run_desk=self.run_desk,
+            rerunner=Rerunner(
+                MemoryRunControl(self.state), self.registry_store, self.clock, self.doorbell
+            ),
             reading=reading,
             inbox=self.inbox,
             run_queue=self.run_queue,
@@ -303,8 +326,3 @@ class MemorySystem:
             clock=self.clock,
             doorbell=self.doorbell,
         )
-
-    async def _retry(self, run_id: str) -> PendingRun:
-        pending = await self.run_queue.retry(run_id, self.clock.now())
-        self.doorbell.ring(Topic.STARTER)
-        return pending

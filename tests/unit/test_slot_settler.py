@@ -9,17 +9,21 @@ import pytest
 from tests.slot_stage import SlotStage, at, beat, between
 
 from activity_core.adapters.memory.slot_ledger import MemoryOpenCursors
+from activity_core.adapters.memory.task_desk import MemoryTaskDesk
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import ConflictError, UnavailableError
+from activity_core.core.human.answering import Answer
+from activity_core.core.human.dossier import Request
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.core.schedule import jitter
 from activity_core.ports.doorbell import Topic
 from activity_core.ports.registry import HistoryLine
 from activity_core.ports.run_queue import SignalKind
+from activity_core.services.catalogue import Catalogue
 from activity_core.services.due_slots import MOST_SLOTS
 from activity_core.services.slot_settler import BATCH, SKEW
-from activity_core.services.task_inbox import Completion, TaskInbox
+from activity_core.services.task_inbox import TaskInbox
 
 NOON = at("12:00:00")
 EVERY_10_S = "interval: {every: 10s}"
@@ -389,9 +393,15 @@ async def test_open_tasks_of_a_displaced_run_are_announced_as_cancelled(stage: S
     await stage.tick_for(10)
     [run_id] = await stage.start()
     tasks = stage.tasks_of(run_id)
-    completion = Completion("ok", None, "", "ann")
-    inbox = TaskInbox(stage.tasks, stage.doorbell, stage.clock, deployment="test")
-    await inbox.complete(tasks["t"].task.task_id, completion)
+    ann, answer = Request("ann"), Answer("ok")
+    inbox = TaskInbox(
+        MemoryTaskDesk(stage.state),
+        Catalogue(stage.store),
+        stage.doorbell,
+        stage.clock,
+        deployment="test",
+    )
+    await inbox.complete(tasks["t"].task.task_id, ann, answer)
     rings = stage.doorbell.rings[Topic.RELAY]
     stage.wait(10)
     await stage.tick()
@@ -399,7 +409,7 @@ async def test_open_tasks_of_a_displaced_run_are_announced_as_cancelled(stage: S
     assert stage.said(run_id) == [*created, "task.completed", "task.cancelled", "run.failed"]
     assert stage.doorbell.rings[Topic.RELAY] == rings + 1
     with pytest.raises(ConflictError):
-        await inbox.complete(tasks["u"].task.task_id, completion)
+        await inbox.complete(tasks["u"].task.task_id, ann, answer)
     assert len(stage.said(run_id)) == 6
     told = await stage.tasks.get(tasks["u"].task.task_id)
     assert told.result is not None

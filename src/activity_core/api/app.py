@@ -30,6 +30,7 @@ from activity_core.api import (
     simulations,
     slots,
     sources,
+    task_actions,
     tasks,
 )
 from activity_core.api.door import Direct, DirectRoutes, Door
@@ -54,6 +55,7 @@ NOUNS = (
     event_replays,
     runs,
     tasks,
+    task_actions,
     callbacks,
     definitions,
     definition_control,

@@ -14,6 +14,7 @@ from activity_core.ports.doorbell import Topic
 from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
 from activity_core.services.callbacks import Callbacks
+from activity_core.services.catalogue import Catalogue
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
 from activity_core.services.event_replay_desk import EventReplayDesk
@@ -65,7 +66,13 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
         event_replay_desk=EventReplayDesk(
             stores.event_replays, review, clock, rate=settings.recovery_rate
         ),
-        task_inbox=TaskInbox(stores.task_ledger, doorbell, clock, deployment=settings.deployment),
+        task_inbox=TaskInbox(
+            stores.task_desk,
+            Catalogue(stores.registry),
+            doorbell,
+            clock,
+            deployment=settings.deployment,
+        ),
         callbacks=Callbacks(
             system.callback_addresses(),
             stores.task_ledger,

@@ -15,6 +15,7 @@ from activity_core.adapters.postgres.registry import PostgresRegistryStore
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
 from activity_core.adapters.postgres.slot_ledger import PostgresSlotLedger
+from activity_core.adapters.postgres.task_desk import PostgresTaskDesk
 from activity_core.adapters.postgres.task_ledger import PostgresTaskLedger
 
 
@@ -26,6 +27,7 @@ class Stores:
     run_queue: PostgresRunQueue
     run_ledger: PostgresRunLedger
     task_ledger: PostgresTaskLedger
+    task_desk: PostgresTaskDesk
     registry: PostgresRegistryStore
     outbox: PostgresOutbox
     dead_letters: PostgresDeadLetters
@@ -44,6 +46,7 @@ class Stores:
             PostgresRunQueue(pool, tenant),
             PostgresRunLedger(pool, tenant),
             PostgresTaskLedger(pool, tenant),
+            PostgresTaskDesk(pool, tenant),
             PostgresRegistryStore(pool, tenant),
             PostgresOutbox(pool, tenant),
             PostgresDeadLetters(pool, tenant),

@@ -1,97 +1,147 @@
 """The inbox of human tasks: what people do with them.
 
-In: completions from the API. Out: the task's end, its TaskCompleted in the outbox and, if its run
-waits for it, a doorbell for the workflow; one transaction.
+In: requests from the API. Out: the task's new state and its line in the log; when it is over, also
+what is announced, who is told, and a doorbell for the workflow of its run: one transaction.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from activity_core.core.definition.json_schema import mismatches
-from activity_core.core.errors import BadInputError, ConflictError
-from activity_core.core.jsontext import JsonValue
-from activity_core.core.rules.task_spec import TaskKind
+from activity_core.core.expression.condition import rfc3339
+from activity_core.core.human import answering, handling
+from activity_core.core.human.answering import Answer
+from activity_core.core.human.dossier import Change, Dossier, Request
+from activity_core.core.human.errors import StaleError
+from activity_core.core.human.handling import Recipient
+from activity_core.core.human.log import LogEntry
+from activity_core.core.human.notices import Told, human_of, notifications
 from activity_core.core.run.announcing import task_ended
-from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
+from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
-from activity_core.ports.task_ledger import TaskLedger
+from activity_core.ports.task_desk import OpenTask, TaskDesk
+from activity_core.services.catalogue import Catalogue, Version
 
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What somebody says about a task they did."""
-
-    outcome: str
-    data: JsonValue
-    comment: str
-    by: str
+Doing = Callable[[Dossier, datetime], Change | None]
+"""What a person wants, of a task as it is at that time; None: it is so already."""
 
 
 class TaskInbox:
-    """Human tasks of one tenant."""
+    """Human tasks of one tenant.
+
+    What people do answers the task as it is then; repeated, it answers the same and changes
+    nothing. All of it raises NotFoundError (no such task), ConflictError (somebody else has it, or
+    its state does not allow it; the error says who and which) and StaleError (it is not the
+    revision that the request names).
+    """
 
     def __init__(
-        self, tasks: TaskLedger, doorbell: Doorbell, clock: Clock, *, deployment: str
+        self,
+        desk: TaskDesk,
+        catalogue: Catalogue,
+        doorbell: Doorbell,
+        clock: Clock,
+        *,
+        deployment: str,
     ) -> None:
-        self._tasks = tasks
+        self._desk = desk
+        self._catalogue = catalogue
         self._doorbell = doorbell
         self._clock = clock
         self._deployment = deployment
 
-    async def complete(self, task_id: str, completion: Completion) -> TaskInstance:
-        """Complete a task once; the same completion again answers the stored one.
+    async def claim(self, task_id: str, request: Request) -> TaskInstance:
+        """It is one person's; FourEyesError if that person may not do it."""
+        return await self._do(task_id, lambda found, at: handling.claim(found, request, at))
+
+    async def unclaim(self, task_id: str, request: Request) -> TaskInstance:
+        """Nobody has it any more."""
+        return await self._do(task_id, lambda found, at: handling.unclaim(found, request, at))
+
+    async def delegate(self, task_id: str, request: Request, to: Recipient) -> TaskInstance:
+        """It is for somebody else; BadInputError unless that is either a person or groups."""
+        return await self._do(task_id, lambda found, at: handling.delegate(found, request, to, at))
+
+    async def give_back(self, task_id: str, request: Request) -> TaskInstance:
+        """It is for its groups again; BadInputError without a reason."""
+        return await self._do(task_id, lambda found, at: handling.give_back(found, request, at))
+
+    async def comment(self, task_id: str, request: Request) -> TaskInstance:
+        """A word about it; BadInputError if there is none."""
+        return await self._do(task_id, lambda found, at: handling.comment(found, request, at))
+
+    async def complete(self, task_id: str, request: Request, answer: Answer) -> TaskInstance:
+        """It is done; see `core.human.answering.complete` for what may not fit."""
+        return await self._do(
+            task_id, lambda found, at: answering.complete(found, request, answer, at)
+        )
+
+    async def reject(self, task_id: str, request: Request) -> TaskInstance:
+        """It will not be done: it failed; BadInputError without a reason."""
+        return await self._do(task_id, lambda found, at: answering.reject(found, request, at))
+
+    async def log(self, task_id: str) -> Sequence[LogEntry]:
+        """Everything that was done to it, oldest first.
 
         Raises:
             NotFoundError: no such task.
-            ConflictError: it is not a person's, not ready, or ended otherwise.
-            BadInputError: the data does not fit the task's form.
         """
-        task = await self._tasks.get(task_id)
-        subject = f"task {task_id}"
-        if task.kind is not TaskKind.HUMAN:
-            raise ConflictError(f"it is an automated task ({task.kind})", subject=subject)
-        if task.status is TaskStatus.PENDING:
-            raise ConflictError(
-                "it still waits for other tasks", subject=subject, hint="see its `needs`"
-            )
-        result = TaskResult(
-            TaskStatus.COMPLETED,
-            outcome=completion.outcome,
-            outputs=completion.data,
-            comment=completion.comment,
-            by=completion.by,
+        return await self._desk.log(task_id)
+
+    async def _do(self, task_id: str, doing: Doing) -> TaskInstance:
+        try:
+            done = await self._in_one(task_id, doing)
+        except StaleError as error:
+            raise await self._told(task_id, error) from None
+        if isinstance(done, TaskInstance):
+            return done
+        # Not inside: a transaction must not wait for a second connection to the same store.
+        await self._catalogue.learn([done])
+        return await self._do(task_id, doing)
+
+    async def _in_one(self, task_id: str, doing: Doing) -> TaskInstance | Version:
+        """What came of it; nothing did if the version, which is the answer then, is not known."""
+        async with self._desk.open(task_id) as opened:
+            version = (opened.task.definition_id, opened.task.version)
+            if self._catalogue.unknown([version]):
+                return version
+            human = human_of(self._catalogue.get(version), opened.task)
+            dossier = Dossier(opened.task, human, opened.group)
+            change = doing(dossier, self._clock.now())
+            if change is None:
+                return opened.task
+            await self._write(opened, dossier, change)
+        if change.task.status in FINAL:
+            self._doorbell.ring(Topic.RELAY)
+            self._doorbell.ring(Topic.STARTER)
+        return change.task
+
+    async def _write(self, opened: OpenTask, dossier: Dossier, change: Change) -> None:
+        """What ends it is announced, once; a comment on what is over is not."""
+        task, result = change.task, change.task.result
+        if result is None or dossier.task.status in FINAL:
+            await opened.write(task, change.entry, [])
+            return
+        ended = task_ended(
+            task,
+            result,
+            deployment=self._deployment,
+            at=change.entry.at,
+            attempt=opened.run_attempt,
         )
-        if task.status not in FINAL:
-            _check_form(task, completion.data)
-            task = await self._finish(task, result)
-        _refuse_if_other(task, result)
-        return task
+        told: list[NewTask] = []
+        if task.status is TaskStatus.COMPLETED:
+            told = notifications(dossier.human, Told.of(task), "completed")
+        await opened.write(task, change.entry, [ended], added=told)
 
-    async def _finish(self, task: TaskInstance, result: TaskResult) -> TaskInstance:
-        now = self._clock.now()
-        announcement = task_ended(task, result, deployment=self._deployment, at=now)
-        stored = await self._tasks.finish(task.task_id, result, now, [announcement])
-        self._doorbell.ring(Topic.RELAY)
-        self._doorbell.ring(Topic.STARTER)
-        return stored
-
-
-def _check_form(task: TaskInstance, data: JsonValue) -> None:
-    form = task.inputs.get("form")
-    problems = mismatches(form, data, "data") if isinstance(form, dict) else []
-    if problems:
-        raise BadInputError(
-            "the data does not fit the task's form: " + "; ".join(problems),
-            subject=f"task {task.task_id}",
-            hint="see `form` in the task",
-        )
-
-
-def _refuse_if_other(task: TaskInstance, result: TaskResult) -> None:
-    stored = task.result
-    if stored is None or (stored.outcome, stored.outputs) != (result.outcome, result.outputs):
-        raise ConflictError(
-            f"it ended before: {task.status}"
-            + (f" with outcome {stored.outcome!r}" if stored else ""),
-            subject=f"task {task.task_id}",
+    async def _told(self, task_id: str, error: StaleError) -> StaleError:
+        """Also what came last."""
+        log = await self._desk.log(task_id)
+        if not log:
+            return error
+        last = log[-1]
+        return StaleError(
+            f"{error.message}: {last.action} by {last.by} at {rfc3339(last.at)}",
+            subject=error.subject,
+            hint=error.hint,
         )

@@ -5,14 +5,15 @@ activities are repeated until they succeed, the others are started again. Beyond
 the pauses are Temporal timers, so that no workflow task is kept open and history grows slowly.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import exceptions, workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RawValue, RetryPolicy
 
-from activity_core.core.run.progress import Patience
+from activity_core.core.run.progress import Call, Patience
+from activity_core.workflows.failures import reason
 from activity_core.workflows.messages import UNAVAILABLE
 
 T = TypeVar("T")
@@ -30,11 +31,11 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(seconds=60)
 """Between starting an ordinary Temporal activity again because our own store was away."""
 
 
-async def local(name: str, argument: object, result: type[T]) -> T:
+async def local(name: str, argument: object, result: type[T], *more: object) -> T:
     """One step in this very process, repeated until it succeeds or can never succeed."""
     answer: T = await workflow.execute_local_activity(
         name,
-        argument,
+        args=[argument, *more],
         result_type=result,
         start_to_close_timeout=LOCAL_TIMEOUT,
         retry_policy=LOCAL_RETRY,
@@ -43,52 +44,105 @@ async def local(name: str, argument: object, result: type[T]) -> T:
     return answer
 
 
-async def remote(name: str, argument: object, patience: Patience, queue: str = "") -> None:
+async def local_if_any(name: str, argument: object, result: type[T]) -> T | None:
+    """A local step that answered nothing in earlier releases, whose histories say null."""
+    return await local(name, argument, result)
+
+
+async def remote(
+    name: str, argument: object, patience: Patience, result: type[T], queue: str = ""
+) -> T | None:
     """One step on a task queue (default: the workflow's own), tried as often as `patience` says.
+
+    Histories of earlier releases say null.
 
     Raises:
         ActivityError: no attempt is left, or trying again cannot help.
     """
-
-    async def once() -> None:
-        await workflow.execute_activity(
-            name,
-            argument,
-            task_queue=queue or None,
-            start_to_close_timeout=timedelta(seconds=patience.timeout),
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(seconds=patience.first_backoff),
-                maximum_interval=timedelta(seconds=patience.longest_backoff),
-                maximum_attempts=patience.attempts,
-            ),
-        )
-
-    await _outlast(once)
-
-
-async def _outlast(call: Callable[[], Awaitable[None]]) -> None:
     pause = FIRST_PAUSE
     while True:
         try:
-            return await call()
+            answer: T | None = await workflow.execute_activity(
+                name, argument, result_type=result, **_config(patience, queue)
+            )
         except exceptions.ActivityError as error:
-            if reason(error)[0] != UNAVAILABLE:
+            if reason(error, patience, queue)[0] != UNAVAILABLE:
                 raise
+        else:
+            return answer
         await workflow.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def reason(error: exceptions.ActivityError) -> tuple[str, str]:
-    """Stable code and sentence of a failure that ended an activity for good.
+async def call_activity(call: Call, patience: Patience, queue: str) -> RawValue:
+    """A Temporal activity of others; its answer as it came, whatever it is.
 
     Raises:
-        BaseException: the error itself, when it is the cancellation of the workflow.
+        ActivityError: no attempt is left, or trying again cannot help.
     """
-    if exceptions.is_cancelled_exception(error):
-        raise error
-    cause: Any = error.cause
-    if isinstance(cause, exceptions.ApplicationError):
-        return cause.type or "internal", cause.message
-    if isinstance(cause, exceptions.TimeoutError):
-        return "timeout", "no answer within the time limit, or its worker died"
-    return "internal", str(cause or error)
+    answer: RawValue = await workflow.execute_activity(
+        call.type, args=call.args, result_type=RawValue, **_config(patience, queue)
+    )
+    return answer
+
+
+async def call_workflow(call: Call, patience: Patience, queue: str, child_id: str) -> RawValue:
+    """A child workflow of others, `timeout` being that of one of its attempts.
+
+    Raises:
+        ChildWorkflowError: no attempt is left, or trying again cannot help.
+        WorkflowAlreadyStartedError: somebody else started that id.
+    """
+    answer: RawValue = await workflow.execute_child_workflow(
+        call.type,
+        args=call.args,
+        id=child_id,
+        task_queue=queue or None,
+        result_type=RawValue,
+        parent_close_policy=_PARENT_CLOSE[call.parent_close],
+        run_timeout=_span(patience.timeout),
+        execution_timeout=_span(patience.schedule_to_close),
+        retry_policy=_retry(patience),
+        priority=_priority(patience),
+    )
+    return answer
+
+
+_PARENT_CLOSE = {
+    "terminate": workflow.ParentClosePolicy.TERMINATE,
+    "abandon": workflow.ParentClosePolicy.ABANDON,
+    "request_cancel": workflow.ParentClosePolicy.REQUEST_CANCEL,
+}
+
+
+def _config(patience: Patience, queue: str) -> workflow.ActivityConfig:
+    """Whoever cancels it waits for its end: what it came to is known before others go on."""
+    return workflow.ActivityConfig(
+        task_queue=queue or None,
+        start_to_close_timeout=_span(patience.timeout),
+        schedule_to_start_timeout=_span(patience.schedule_to_start),
+        schedule_to_close_timeout=_span(patience.schedule_to_close),
+        heartbeat_timeout=_span(patience.heartbeat),
+        retry_policy=_retry(patience),
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        priority=_priority(patience),
+    )
+
+
+def _retry(patience: Patience) -> RetryPolicy:
+    final: Sequence[Any] = patience.non_retryable
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=patience.first_backoff),
+        backoff_coefficient=patience.coefficient,
+        maximum_interval=timedelta(seconds=patience.longest_backoff),
+        maximum_attempts=patience.attempts,
+        non_retryable_error_types=final or None,
+    )
+
+
+def _priority(patience: Patience) -> Priority:
+    return Priority(priority_key=patience.priority) if patience.priority else Priority.default
+
+
+def _span(seconds: float) -> timedelta | None:
+    return timedelta(seconds=seconds) if seconds else None

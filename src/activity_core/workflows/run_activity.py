@@ -13,7 +13,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activity_core.core.run.progress import Progress, ProgressState, SourceStep
-from activity_core.workflows.calls import local, reason, remote
+from activity_core.workflows.calls import local, remote
+from activity_core.workflows.failures import reason
 from activity_core.workflows.messages import (
     ADVANCE,
     CLOSE_RUN,
@@ -27,6 +28,7 @@ from activity_core.workflows.messages import (
     RunRequest,
     RunResult,
 )
+from activity_core.workflows.outside import Doorbell
 from activity_core.workflows.task_graph import TaskGraph
 
 
@@ -35,30 +37,29 @@ class RunActivity:
     """One execution. Its history holds ids, policies and short reasons of failure."""
 
     def __init__(self) -> None:
-        self._graph = TaskGraph()
+        self._doorbell = Doorbell()
 
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
         """Carry out the runs of an execution."""
         progress = await local(ADVANCE, request, Progress)
-        counts = Counter(progress.counts)
+        counts = Counter(request.counts)
+        counts.update(progress.counts)
         while progress.state is not ProgressState.DONE:
             if progress.state is ProgressState.GATHER:
                 progress = await _gather(request, progress)
+            elif await TaskGraph(progress, self._doorbell).carry_out():
+                closing = CloseRun(progress.execution_id, progress.run_id)
+                progress = await local(CLOSE_RUN, closing, Progress)
             else:
-                progress = await self._perform(progress)
+                workflow.continue_as_new(RunRequest(request.execution_id, dict(counts)))
             counts.update(progress.counts)
         return RunResult(dict(counts))
-
-    async def _perform(self, progress: Progress) -> Progress:
-        await self._graph.carry_out(progress)
-        closing = CloseRun(progress.execution_id, progress.run_id)
-        return await local(CLOSE_RUN, closing, Progress)
 
     @workflow.signal(name=TASKS_CHANGED)
     def tasks_changed(self) -> None:
         """Carries nothing: what changed is in the database."""
-        self._graph.ring()
+        self._doorbell.rung = True
 
 
 async def _gather(request: RunRequest, progress: Progress) -> Progress:
@@ -67,9 +68,9 @@ async def _gather(request: RunRequest, progress: Progress) -> Progress:
     async def ask(step: SourceStep) -> tuple[str, str] | None:
         question = GatherSource(progress.execution_id, progress.run_id, step.name)
         try:
-            await remote(GATHER_SOURCE, question, step.patience)
+            await remote(GATHER_SOURCE, question, step.patience, type(None))
         except ActivityError as error:
-            return reason(error)
+            return reason(error, step.patience)
         return None
 
     answers = await asyncio.gather(*(ask(step) for step in progress.sources))

@@ -1,109 +1,215 @@
-"""The tasks of one run: each as soon as what it needs is done, so many at a time.
+"""The tasks of one run: drives the interpreter of `core.run.graph` to its end.
 
-The `RunActivity` workflow builds it from a `Progress`. Workers report by the result of a Temporal
-activity; people by a payload-free signal (`ring`), behind which the database is asked. What
-cannot be done because something it needs failed is left alone here and skipped when the run is
-closed.
+The `RunActivity` workflow builds it from a `Progress`. What may start is begun at once: by machines
+(`machine_tasks`), or by people and others outside (`outside`). Every end is fed back. Groups that
+stop are undone (`compensation`). Long runs are read window by window; when the history grows long,
+machines are let finish and the workflow continues as new.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
+from functools import partial
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import is_cancelled_exception
 
-from activity_core.core.run.progress import Progress, TaskStep
-from activity_core.workflows.calls import local, reason, remote
+from activity_core.core.run.graph import Graph
+from activity_core.core.run.progress import Progress, TaskEnd, TaskStep
+from activity_core.workflows.calls import local, local_if_any
+from activity_core.workflows.compensation import compensate
+from activity_core.workflows.machine_tasks import RUNNING, by_machine, failed
 from activity_core.workflows.messages import (
-    FAIL_TASK,
     MAKE_READY,
-    PERFORM_TASK,
-    TASK_STATES,
+    NEXT_TASKS,
+    SKIP_TASKS,
+    BeginCompensation,
     FailTask,
     MakeReady,
-    PerformTask,
+    NextTasks,
+    SkipTasks,
     TaskAnswer,
-    TaskQuestion,
 )
+from activity_core.workflows.outside import Doorbell, Outside
 
-PARALLEL = 10
-"""How many tasks of one run workers do at the same time."""
+READ_BELOW = 100
+"""The next window is read when machines have fewer tasks than this to do."""
 
-LOOK_AGAIN = timedelta(hours=1)
-"""After this long without a signal the database is asked anyway."""
+WORTH_IT = 200
+"""Events of history before it is continued as new: reading the windows anew has its price."""
 
-COMPLETED = "completed"
+CHILDREN_END_FIRST = 20_000
+"""Events up to which nothing is held up so that child workflows can end; Temporal's limit is 50 k.
+
+A workflow that continues as new does not learn what becomes of its children."""
+
+EVERYTHING = ""
+"""In the place of a group: all groups of the run."""
+
+CANCELLED = TaskEnd("cancelled")
+LEFT = TaskEnd("ready")
+"""People see the task, and nobody waits for them."""
 
 
 class TaskGraph:
     """Carries out the tasks of one run."""
 
-    def __init__(self) -> None:
-        self._rung = False
-        self._over = False
-        self._people: dict[str, asyncio.Future[bool]] = {}
-        self._success: dict[str, asyncio.Future[bool]] = {}
-        self._slots = asyncio.Semaphore(PARALLEL)
+    def __init__(self, progress: Progress, doorbell: Doorbell) -> None:
+        self._progress = progress
+        self._graph = Graph()
+        self._outside = Outside(doorbell, self._take_away, self._stop)
+        self._following = progress.following
+        self._under_way: dict[str, asyncio.Task[TaskEnd | None]] = {}
+        self._children: set[str] = set()
+        self._owed: set[str] = set()  # groups that stopped and are not undone yet
+        self._draining = False
+        self._error: BaseException | None = None
 
-    def ring(self) -> None:
-        """Some task of the run changed; look which."""
-        self._rung = True
-
-    async def carry_out(self, progress: Progress) -> None:
-        """Return when every task is done, failed, or left because of one that failed."""
-        loop = asyncio.get_running_loop()
-        self._success = {step.task_id: loop.create_future() for step in progress.tasks}
-        watcher = asyncio.create_task(self._watch(progress.run_id))
-        await asyncio.gather(*(self._follow(step, progress.attempt) for step in progress.tasks))
-        self._over = True
+    async def carry_out(self) -> bool:
+        """True when every task is over or left; False when it must be continued as new."""
+        watcher = asyncio.create_task(self._outside.watch(self._progress.run_id, self._go_on))
+        watcher.add_done_callback(self._keep_error)
+        self._graph.add(self._progress.tasks)
+        if self._progress.stop:
+            self._stop()
+        self._go_on()
+        await workflow.wait_condition(self._is_at_rest)
+        if self._error is not None:
+            raise self._error
+        self._outside.close()
         await watcher
-        self._over = False
+        return self._is_over()
 
-    async def _follow(self, step: TaskStep, run_attempt: int) -> None:
-        self._success[step.task_id].set_result(await self._succeeds(step, run_attempt))
+    def _is_over(self) -> bool:
+        return self._graph.is_over and not (self._following or self._owed)
 
-    async def _succeeds(self, step: TaskStep, run_attempt: int) -> bool:
-        if step.status:
-            return step.status == COMPLETED
-        for need in step.needs:
-            if not await self._success[need]:
-                return False
+    def _is_at_rest(self) -> bool:
+        if self._error is not None:
+            return True
+        busy = len(self._under_way) > self._outside.expected
+        return not busy and (self._draining or self._is_over())
+
+    def _go_on(self) -> None:
+        """Begin whatever can be begun now."""
+        self._draining = self._draining or self._is_long()
+        self._owed.update(self._graph.take_due())
+        if self._draining or self._error is not None:
+            return
+        for group in sorted(self._owed - self._under_way.keys()):
+            if group != EVERYTHING or not self._under_way:
+                self._begin(group, self._compensate(group))
+        if self._wants_more():
+            self._begin(NEXT_TASKS, self._read())
+        for step in self._graph.starting():
+            blocked = [] if step.join == "all_succeeded" else self._graph.take_blocked(step.group)
+            self._begin(step.task_id, self._do(step, blocked))
+        for task_id in self._graph.take_halted():
+            if not self._outside.settle(task_id, CANCELLED):
+                self._under_way[task_id].cancel()
+
+    def _wants_more(self) -> bool:
+        is_reading = NEXT_TASKS in self._under_way
+        return bool(self._following) and not is_reading and self._graph.load < READ_BELOW
+
+    def _begin(self, key: str, work: Coroutine[None, None, TaskEnd | None]) -> None:
+        task = self._under_way[key] = asyncio.create_task(work)
+        task.add_done_callback(partial(self._ended, key))
+
+    def _ended(self, key: str, task: asyncio.Task[TaskEnd | None]) -> None:
+        end = self._end_of(task)
+        if self._under_way.get(key) is not task:  # taken away meanwhile
+            return
+        del self._under_way[key]
+        self._outside.leave(key)
+        self._children.discard(key)
+        if end is not None:
+            self._graph.end(key, end.status, end.outcome)
+        self._go_on()
+
+    def _end_of(self, task: asyncio.Task[TaskEnd | None]) -> TaskEnd | None:
+        if task.cancelled():
+            return CANCELLED
+        if error := task.exception():
+            if is_cancelled_exception(error):
+                return CANCELLED
+            self._error = error
+            return None
+        return task.result()
+
+    def _keep_error(self, watcher: asyncio.Task[None]) -> None:
+        if not watcher.cancelled() and (error := watcher.exception()):
+            self._error = error
+
+    async def _do(self, step: TaskStep, blocked: Sequence[str]) -> TaskEnd:
+        attempt = self._progress.attempt
+        if blocked:  # its words may tell what became of them
+            await local(SKIP_TASKS, SkipTasks(list(blocked), attempt), type(None))
         if step.by_person:
             return await self._by_person(step)
-        return await self._by_worker(step, run_attempt)
+        self._outside.look_after(step.task_id)
+        if step.call == "workflow":
+            self._children.add(step.task_id)
+        end = await by_machine(step, attempt)
+        return await self._called_back(step, end) if end.status == RUNNING else end
 
-    async def _by_worker(self, step: TaskStep, run_attempt: int) -> bool:
-        async with self._slots:
-            try:
-                task = PerformTask(step.task_id, run_attempt)
-                await remote(PERFORM_TASK, task, step.patience, step.queue)
-            except ActivityError as error:
-                _, message = reason(error)
-                await local(FAIL_TASK, FailTask(step.task_id, run_attempt, message), type(None))
-                return False
-        return True
-
-    async def _by_person(self, step: TaskStep) -> bool:
-        done: asyncio.Future[bool] | None = None
-        if step.awaited:  # listen before it can be done, or its signal finds nobody
-            done = self._people[step.task_id] = asyncio.get_running_loop().create_future()
+    async def _by_person(self, step: TaskStep) -> TaskEnd:
+        # Listen before it can be done, or its signal finds nobody.
+        done = self._outside.expect(step.task_id) if step.awaited else None
         if step.hidden:
-            await local(MAKE_READY, MakeReady([step.task_id]), type(None))
-        return done is None or await done
+            answer = await local_if_any(MAKE_READY, MakeReady([step.task_id]), TaskAnswer)
+            if answer and (status := answer.final.get(step.task_id)):
+                end = TaskEnd(status, answer.outcomes.get(step.task_id, ""))
+                self._outside.settle(step.task_id, end)
+                return end
+        return await done if done else LEFT
 
-    async def _watch(self, run_id: str) -> None:
-        while True:
-            await workflow.wait_condition(lambda: self._over or bool(self._people))
-            if self._over:
-                return
-            self._rung = False
-            await self._look(run_id)
-            if self._people:
-                with suppress(TimeoutError):
-                    await workflow.wait_condition(lambda: self._rung, timeout=LOOK_AGAIN)
+    async def _called_back(self, step: TaskStep, asked: TaskEnd) -> TaskEnd:
+        done = self._outside.expect(step.task_id)
+        within = timedelta(seconds=asked.wait_seconds)
+        try:
+            await workflow.wait_condition(done.done, timeout=within)
+        except TimeoutError:
+            self._outside.settle(step.task_id, CANCELLED)
+            message = f"nothing came back within {asked.wait_seconds:g} s"
+            attempt = self._progress.attempt
+            return await failed(FailTask(step.task_id, attempt, message, "callback_timeout"))
+        return done.result()
 
-    async def _look(self, run_id: str) -> None:
-        answer = await local(TASK_STATES, TaskQuestion(run_id, list(self._people)), TaskAnswer)
-        for task_id, status in answer.final.items():
-            self._people.pop(task_id).set_result(status == COMPLETED)
+    async def _read(self) -> None:
+        """The next window."""
+        run = self._progress
+        question = NextTasks(run.execution_id, run.run_id, self._following)
+        window = await local(NEXT_TASKS, question, Progress)
+        if self._following:
+            self._following = window.following
+            self._graph.add(window.tasks)
+        if window.stop:
+            self._stop()
+
+    async def _compensate(self, group: str) -> None:
+        run = self._progress
+        order = BeginCompensation(run.run_id, group, run.attempt)
+        if await compensate(order, lambda: self._draining):
+            self._owed.discard(group)
+
+    def _take_away(self, task_id: str, end: TaskEnd) -> None:
+        """Somebody ended a task that a machine does: nobody waits for the machine."""
+        if self._graph.end(task_id, end.status, end.outcome):
+            self._outside.leave(task_id)
+            self._children.discard(task_id)
+            self._under_way.pop(task_id).cancel()
+
+    def _stop(self) -> None:
+        """The run is to be undone: nothing starts, and what is under way is ended."""
+        if EVERYTHING in self._owed:
+            return
+        self._following = ""
+        self._graph.stop()
+        self._owed.add(EVERYTHING)
+
+    def _is_long(self) -> bool:
+        info = workflow.info()
+        events = info.get_current_history_length()
+        if not info.is_continue_as_new_suggested() or events < WORTH_IT:
+            return False
+        return not self._children or events > CHILDREN_END_FIRST

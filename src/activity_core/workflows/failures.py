@@ -1,0 +1,64 @@
+"""Why a Temporal activity or child workflow ended for good, as type and sentence.
+
+The types are those that `retry.non_retryable` names and that are recorded with tasks and runs.
+"""
+
+import asyncio
+
+from temporalio import exceptions, workflow
+from temporalio.exceptions import TimeoutType
+
+from activity_core.core.run.progress import Patience
+
+Ended = (
+    exceptions.ActivityError,
+    exceptions.ChildWorkflowError,
+    exceptions.WorkflowAlreadyStartedError,
+)
+"""What is raised when what was called ended for good."""
+
+
+def reason(error: Exception, patience: Patience, queue: str = "") -> tuple[str, str]:
+    """Type and sentence of a failure.
+
+    Raises:
+        Exception: the error itself, when whoever asks is cancelled.
+    """
+    if exceptions.is_cancelled_exception(error):
+        asking = asyncio.current_task()
+        if asking is not None and asking.cancelling():
+            raise error
+        return "cancelled", "it was cancelled on Temporal"
+    if isinstance(error, exceptions.WorkflowAlreadyStartedError):
+        return "already_started", f"workflow {error.workflow_id} was started by somebody else"
+    return _told(error.__cause__ or error, patience, queue)
+
+
+def _told(cause: BaseException, patience: Patience, queue: str) -> tuple[str, str]:
+    match cause:
+        case exceptions.ApplicationError():
+            return cause.type or "internal", cause.message
+        case exceptions.TimeoutError():
+            return _timeout(cause.type, patience, queue)
+        case exceptions.TerminatedError():
+            return "terminated", "it was terminated on Temporal"
+        case exceptions.ServerError() if "limit" in cause.message.lower():
+            return "too_large", f"what it answers is too large for Temporal: {cause.message}"
+    return "internal", str(cause)
+
+
+def _timeout(kind: TimeoutType | None, patience: Patience, queue: str) -> tuple[str, str]:
+    match kind:
+        case TimeoutType.SCHEDULE_TO_START:
+            where, limit = queue or workflow.info().task_queue, patience.schedule_to_start
+            return (
+                "schedule_to_start",
+                f"no worker took it from task queue {where} within {limit:g} s",
+            )
+        case TimeoutType.HEARTBEAT:
+            limit = patience.heartbeat
+            return "heartbeat", f"no sign of life for {limit:g} s: it hangs, or its worker died"
+        case TimeoutType.SCHEDULE_TO_CLOSE:
+            limit = patience.schedule_to_close
+            return "timeout", f"not done within {limit:g} s, all attempts together"
+    return "timeout", "no answer within the time limit, or its worker died"

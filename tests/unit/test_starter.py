@@ -6,6 +6,7 @@ from tests.unit.memory_system import MemorySystem
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import UnavailableError
 from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import RunStatus
 from activity_core.ports.engine import WorkflowState
@@ -30,6 +31,22 @@ rules: [{id: r, tasks: [{id: t, human: {title: T}}]}]
 id: waits
 trigger: {event: {type: held.*}}
 rules: [{id: r, tasks: [{id: t, human: {title: T, wait: true}}]}]
+---
+id: tells
+trigger: {event: {type: told.*}}
+rules:
+  - id: r
+    tasks:
+      - id: t
+        human:
+          title: T
+          notify:
+            - on: [created]
+              queue: elsewhere
+              retry: {max_attempts: 2}
+              emit: {type: told}
+            - on: [completed]
+              emit: {type: done}
 """
 
 
@@ -207,3 +224,41 @@ async def test_a_doorbell_that_fails_stays(scene: Scene):
     with pytest.raises(UnavailableError):
         await scene.starter.step()
     assert len(await scene.system.run_queue.take_signals(10)) == 1
+
+
+async def recorded(scene: Scene) -> str:
+    """The notification of a run that is recorded."""
+    await scene.fire("told.now", 1)
+    await scene.system.work()
+    tasks = scene.system.state.tables.tasks.values()
+    [told] = [row.task for row in tasks if row.task.role is TaskRole.NOTIFICATION]
+    return told.task_id
+
+
+async def test_a_notification_gets_a_workflow_of_its_own(scene: Scene):
+    told = await recorded(scene)
+    assert await scene.starter.step() is True
+    [(workflow_id, step)] = scene.engine.tasks.items()
+    assert workflow_id == f"activity-task-{told}"
+    assert (step.task_id, step.queue, step.patience.attempts) == (told, "elsewhere", 2)
+    assert scene.system.state.tables.pending_tasks == {}
+    assert await scene.starter.step() is False
+
+
+async def test_an_unconfirmed_start_of_a_notification_is_repeated(scene: Scene):
+    await recorded(scene)
+    scene.engine.failures.after(UnavailableError("answer lost"))
+    with pytest.raises(UnavailableError):
+        await scene.starter.step()
+    assert len(scene.system.state.tables.pending_tasks) == 1
+    assert await scene.another().step() is True
+    assert len(scene.engine.tasks) == 1
+    assert scene.system.state.tables.pending_tasks == {}
+
+
+async def test_a_notification_that_cannot_be_started_is_not_asked_for_again(scene: Scene):
+    await recorded(scene)
+    scene.engine.failures.before(StartRefusedError("never"))
+    assert await scene.starter.step() is True
+    assert await scene.starter.step() is False
+    assert scene.engine.tasks == {}

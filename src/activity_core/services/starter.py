@@ -1,25 +1,32 @@
 """The starter: committed runs become Temporal workflows. It decides nothing.
 
 In: pending runs. Out: executions, committed and leased, then started under their derived id; a
-crash in between is repaired by starting the same id again. It also delivers signals: doorbells to
-workflows that wait for a task, and to workflows of displaced runs that they are to end.
+crash in between is repaired by starting the same id again. So do tasks that no run carries out. It
+also delivers signals: doorbells to workflows that wait for a task, and to workflows of displaced
+runs that they are to end.
 """
 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import UnavailableError
+from activity_core.core.human.notices import notification_step
 from activity_core.core.run.composition import compose
 from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.clock import Clock
 from activity_core.ports.engine import Engine
 from activity_core.ports.registry import RegistryStore
-from activity_core.ports.run_queue import RunQueue, SignalKind
+from activity_core.ports.run_queue import PendingTask, RunQueue, SignalKind
+from activity_core.services.catalogue import Catalogue
 from activity_core.services.metrics import EXECUTIONS_STARTED
 from activity_core.services.start_refusal import StartRefusal
+
+log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=10)
 """How long a start may take before another starter tries the same workflow id."""
@@ -47,6 +54,7 @@ class Starter:
         self._clock = clock
         self._refusal = refusal
         self._max_runs = max_runs_per_execution
+        self._catalogue = Catalogue(registry)
         self._sharing: dict[str, tuple[int, bool]] = {}
         self._revision = -1
         self._look_for_overdue_at = datetime.min.replace(tzinfo=UTC)
@@ -61,7 +69,8 @@ class Starter:
         signalled = await self._deliver_signals()
         executions = [*await self._composed(), *await self._overdue()]
         await self._start(executions)
-        return bool(executions) or signalled
+        alone = await self._start_tasks()
+        return bool(executions) or signalled or alone
 
     async def _composed(self) -> Sequence[Execution]:
         def composer(pending: Sequence[PendingRun]) -> Sequence[Execution]:
@@ -98,6 +107,35 @@ class Starter:
             if isinstance(result, StartRefusedError):
                 await self._refusal.close(execution, result)
         _raise_first(results)
+
+    async def _start_tasks(self) -> bool:
+        """Tasks that no run carries out; each leaves the queue once Temporal has it."""
+        tasks = await self._queue.take_tasks(BATCH)
+        if not tasks:
+            return False
+        versions = {(task.definition_id, task.version) for task in tasks}
+        await self._catalogue.learn(self._catalogue.unknown(versions))
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def start(task: PendingTask) -> None:
+            definition = self._catalogue.get((task.definition_id, task.version))
+            async with gate:
+                await self._engine.start_task(
+                    notification_step(definition, task.rule, task.spec_id, task.task_id)
+                )
+
+        results = await asyncio.gather(*map(start, tasks), return_exceptions=True)
+        for task, result in zip(tasks, results, strict=True):
+            if isinstance(result, StartRefusedError):
+                log.error("task_refused", task_id=task.task_id, error=str(result))
+        over = [
+            task.position
+            for task, result in zip(tasks, results, strict=True)
+            if result is None or isinstance(result, StartRefusedError)
+        ]
+        await self._queue.drop_tasks(over)
+        _raise_first(results)
+        return True
 
     async def _deliver_signals(self) -> bool:
         signals = await self._queue.take_signals(BATCH)

@@ -113,7 +113,7 @@ class CaseStore(Protocol):
         ...
 
     async def untouched(self, limit: int, since: datetime) -> Sequence[Ring]:
-        """Open cases that nobody has taken or audited since, longest ago first."""
+        """Open cases that were neither opened nor audited since, longest ago first."""
         ...
 
     async def touch(self, well: Sequence[str], lost: Sequence[str], at: datetime) -> None:

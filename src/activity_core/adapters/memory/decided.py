@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
+from activity_core.adapters.memory.case_rows import BellRow, CaseRunRow
 from activity_core.adapters.memory.decisions import decide, enqueue, new_run
 from activity_core.adapters.memory.ending import end_runs
 from activity_core.adapters.memory.rows import DecisionRow
@@ -75,7 +76,14 @@ def _make_run(state: State, tables: Tables, definition_id: str, group: Group, at
     run = new_run(state, definition_id, group.version, occurrence, at=at, events=events)
     if run.run_id in tables.runs:
         return False
-    enqueue(state, tables, replace(run, priority=group.priority))
+    run = replace(run, priority=group.priority)
+    if group.case_key is None:
+        enqueue(state, tables, run)
+        return True
+    tables.runs[run.run_id] = run
+    key = definition_id, group.case_key
+    tables.case_runs[state.next_position()] = CaseRunRow(key, run.run_id)
+    tables.case_bells[state.next_position()] = BellRow(key)
     return True
 
 

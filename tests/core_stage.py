@@ -10,6 +10,7 @@ from activity_core.adapters.memory.doorbell import MemoryDoorbell
 from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.registry import MemoryRegistryStore
 from activity_core.adapters.memory.rows import RunRow, TaskRow
+from activity_core.adapters.memory.run_control import MemoryRunControl
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
 from activity_core.adapters.memory.slot_ledger import MemorySlotLedger
@@ -21,7 +22,7 @@ from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.composition import compose
-from activity_core.core.run.run import Execution
+from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import ManualRequest
 from activity_core.services.catalogue import Catalogue
@@ -110,6 +111,11 @@ class CoreStage:
             ).run_id
             for name in requests
         ]
+
+    async def retry(self, run_id: str) -> PendingRun:
+        """A failed run as its next attempt."""
+        async with MemoryRunControl(self.state).hold(run_id) as held:
+            return await held.retry(self.clock.now())
 
     async def compose(self, *, together: bool = True) -> list[Execution]:
         """Executions of everything pending: one for all, or one each."""

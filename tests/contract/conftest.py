@@ -15,6 +15,7 @@ from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.reading import MemoryReading
 from activity_core.adapters.memory.refusals import MemoryRefusals
 from activity_core.adapters.memory.registry import MemoryRegistryStore
+from activity_core.adapters.memory.run_control import MemoryRunControl
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
 from activity_core.adapters.memory.slot_ledger import MemorySlotLedger
@@ -30,6 +31,7 @@ from activity_core.adapters.postgres.pool import open_pool
 from activity_core.adapters.postgres.reading import PostgresReading
 from activity_core.adapters.postgres.refusals import PostgresRefusals
 from activity_core.adapters.postgres.registry import PostgresRegistryStore
+from activity_core.adapters.postgres.run_control import PostgresRunControl
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
 from activity_core.adapters.postgres.slot_ledger import PostgresSlotLedger
@@ -48,6 +50,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             tenant=tenant,
             inbox=PostgresInbox(pool, tenant),
             run_queue=PostgresRunQueue(pool, tenant),
+            run_control=PostgresRunControl(pool, tenant),
             run_ledger=PostgresRunLedger(pool, tenant),
             task_ledger=PostgresTaskLedger(pool, tenant),
             registry=PostgresRegistryStore(pool, tenant),
@@ -69,6 +72,7 @@ def memory(tenant: str) -> Stores:
         tenant=tenant,
         inbox=MemoryInbox(state),
         run_queue=MemoryRunQueue(state),
+        run_control=MemoryRunControl(state),
         run_ledger=MemoryRunLedger(state),
         task_ledger=MemoryTaskLedger(state),
         registry=MemoryRegistryStore(state),

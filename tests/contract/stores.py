@@ -34,6 +34,7 @@ from activity_core.ports.outbox import Outbox
 from activity_core.ports.reading import Reading
 from activity_core.ports.refusals import Refusals
 from activity_core.ports.registry import LogLine, RegistryStore
+from activity_core.ports.run_control import RunControl
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import RunQueue
 from activity_core.ports.slot_ledger import SlotLedger
@@ -57,6 +58,7 @@ class Stores:
     tenant: str
     inbox: Inbox
     run_queue: RunQueue
+    run_control: RunControl
     run_ledger: RunLedger
     task_ledger: TaskLedger
     registry: RegistryStore
@@ -142,6 +144,11 @@ class Stores:
             new = [NewTask(each, status) for each in tasks or (spec(run.run_id),)]
             await opened.record([record(run, RunStatus.RUNNING, tasks=new)], AT)
         return execution
+
+    async def retry(self, run_id: str, at: datetime = AT) -> PendingRun:
+        """A failed run as its next attempt."""
+        async with self.run_control.hold(run_id) as held:
+            return await held.retry(at)
 
     async def outgoing(self, at: datetime = AT) -> list[str]:
         """Ids of the events that a relay would publish now, shard by shard, per key in order."""

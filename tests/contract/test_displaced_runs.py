@@ -84,7 +84,7 @@ async def test_open_work_knows_the_attempt(stores: Stores):
     await stores.task_ledger.finish(task_id, failed, AT, [])
     assert await stores.run_ledger.close(run_id, RunStatus.FAILED, why, AT, [])
     assert await ask(stores, [run_id]) == []
-    await stores.run_queue.retry(run_id, AT)
+    await stores.retry(run_id, AT)
     [work] = await ask(stores, [run_id])
     assert (work.attempt, [task.task_id for task in work.tasks]) == (2, [task_id])
 

@@ -361,7 +361,7 @@ async def test_a_retried_run_is_shown_with_its_newest_workflow(stores: Stores):
     [run_id] = execution.runs
     failure = RunFailure("task_failed", "broken")
     await stores.run_ledger.close(run_id, RunStatus.FAILED, failure, AT, [])
-    await stores.run_queue.retry(run_id, AT)
+    await stores.retry(run_id, AT)
     await stores.run_queue.compose(
         9,
         lambda pending: [Execution("y" * 32, "again", (pending[0].run_id,))],

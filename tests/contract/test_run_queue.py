@@ -25,6 +25,7 @@ from activity_core.core import ids
 from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
 from activity_core.core.errors import ConflictError, NotFoundError, RejectedError
 from activity_core.core.flow.group import Group
+from activity_core.core.rules.task_spec import TaskKind, TaskRole
 from activity_core.core.run.composition import compose
 from activity_core.core.run.run import Execution, PendingRun, RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskResult, TaskStatus
@@ -210,7 +211,7 @@ async def test_retry_reopens_a_failed_run_as_the_next_attempt(stores: Stores):
     execution = await stores.recorded()
     [run_id] = execution.runs
     await fail(stores, run_id)
-    pending = await stores.run_queue.retry(run_id, AT + SECOND)
+    pending = await stores.retry(run_id, AT + SECOND)
     occurrence = ids.occurrence_of_event("/shop", "1")
     assert pending == PendingRun(run_id, ID, 1, occurrence, 2)
     run = await stores.reading.run(run_id)
@@ -229,7 +230,7 @@ async def test_between_retry_and_start_no_execution_has_the_run(stores: Stores):
     execution = await stores.recorded()
     [run_id] = execution.runs
     await fail(stores, run_id)
-    await stores.run_queue.retry(run_id, AT + 60 * SECOND)
+    await stores.retry(run_id, AT + 60 * SECOND)
     async with stores.run_ledger.open(execution.execution_id, AT) as old:
         assert list(old.runs) == []
     assert await stores.run_queue.open_runs(9, untouched_since=AT + 99 * SECOND) == []
@@ -252,7 +253,7 @@ async def test_retry_reopens_what_failed_or_was_skipped_and_keeps_what_is_done(s
         result = TaskResult(status, status, error="broken")
         await stores.task_ledger.finish(specs[name].task_id, result, AT, [])
     await fail(stores, run_id)
-    await stores.run_queue.retry(run_id, AT)
+    await stores.retry(run_id, AT)
     tasks = {name: await stores.task_ledger.get(each.task_id) for name, each in specs.items()}
     assert {name: task.status for name, task in tasks.items()} == {
         "done": TaskStatus.COMPLETED,
@@ -271,7 +272,7 @@ async def test_retry_decides_a_run_without_tasks_anew(stores: Stores):
     async with stores.run_ledger.open(execution.execution_id, AT) as opened:
         failure = RunFailure("context_unavailable", "no answer")
         await opened.record([record(opened.runs[0], RunStatus.FAILED, failure=failure)], AT)
-    await stores.run_queue.retry(run_id, AT)
+    await stores.retry(run_id, AT)
     [again] = await stores.compose()
     async with stores.run_ledger.open(again.execution_id, AT) as opened:
         [run] = opened.runs
@@ -284,14 +285,14 @@ async def test_retry_decides_a_run_without_tasks_anew(stores: Stores):
 
 async def test_only_failed_runs_are_retried(stores: Stores):
     with pytest.raises(NotFoundError):
-        await stores.run_queue.retry("run-unknown", AT)
+        await stores.retry("run-unknown", AT)
     execution = await stores.recorded()
     with pytest.raises(ConflictError):
-        await stores.run_queue.retry(execution.runs[0], AT)
+        await stores.retry(execution.runs[0], AT)
     await fail(stores, execution.runs[0])
-    await stores.run_queue.retry(execution.runs[0], AT)
+    await stores.retry(execution.runs[0], AT)
     with pytest.raises(ConflictError):
-        await stores.run_queue.retry(execution.runs[0], AT)
+        await stores.retry(execution.runs[0], AT)
 
 
 async def test_signals_wait_until_they_are_dropped(stores: Stores):
@@ -355,7 +356,7 @@ async def test_a_retry_is_as_urgent_as_the_run_was(stores: Stores):
     urgent, _ = await fire_by_priority(stores, 1, 2)
     await take_turns(stores, 1)
     await fail(stores, urgent)
-    assert (await stores.run_queue.retry(urgent, AT)).priority == 1
+    assert (await stores.retry(urgent, AT)).priority == 1
     assert [(run.priority, run.attempt) for run in await take_turns(stores, 99)] == [(1, 2), (2, 1)]
 
 
@@ -381,3 +382,36 @@ async def test_the_composer_knows_how_much_a_run_is_for(stores: Stores):
     turns = await take_turns(stores, 99)
     bodies = [len(small.to_bytes()), len(large.to_bytes())]
     assert [run.size for run in turns] == [*bodies, len('{"reason":"y"}')]
+
+
+def told(run_id: str, number: int) -> NewTask:
+    """A notification about a task that is recorded with its run."""
+    about = ids.task_id(run_id, "all", "look", 0)
+    words = spec(run_id, f"look/notify/{number}/created-0", kind=TaskKind.EMIT, wait=False)
+    role = replace(words, role=TaskRole.NOTIFICATION, about=about, late=True)
+    return NewTask(role, TaskStatus.READY)
+
+
+async def test_notifications_wait_for_workflows_of_their_own(stores: Stores):
+    execution = await stores.execution()
+    [run_id] = execution.runs
+    notes = [told(run_id, number) for number in range(3)]
+    async with stores.run_ledger.open(execution.execution_id, AT) as opened:
+        [run] = opened.runs
+        new = NewTask(spec(run_id), TaskStatus.READY)
+        both = replace(record(run, tasks=[new]), notifications=notes)
+        await opened.record([both], AT)
+    waiting = await stores.run_queue.take_tasks(9)
+    assert [task.task_id for task in waiting] == [each.spec.task_id for each in notes]
+    first = waiting[0]
+    assert (first.definition_id, first.version, first.rule) == (ID, 1, "all")
+    assert first.spec_id == "look/notify/0/created-0"
+    assert await stores.run_queue.take_tasks(2) == waiting[:2]
+    stored = await stores.task_ledger.get(first.task_id)
+    assert (stored.role, stored.late, stored.status) == ("notification", True, TaskStatus.READY)
+    assert (stored.ready_at, stored.about) == (AT, ids.task_id(run_id, "all", "look", 0))
+
+    await stores.run_queue.drop_tasks([first.position, waiting[2].position])
+    assert await stores.run_queue.take_tasks(9) == [waiting[1]]
+    await stores.run_queue.drop_tasks([first.position, waiting[1].position])
+    assert await stores.run_queue.take_tasks(9) == []

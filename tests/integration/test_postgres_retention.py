@@ -9,7 +9,7 @@ from tests.integration.test_postgres_schema import ROWS
 from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool, transaction
 from activity_core.adapters.postgres.reading import PostgresReading
-from activity_core.adapters.postgres.run_queue import PostgresRunQueue
+from activity_core.adapters.postgres.run_control import PostgresRunControl
 from activity_core.core.errors import ConflictError
 
 DAY = timedelta(days=1)
@@ -153,11 +153,12 @@ async def test_whoever_is_busy_is_not_kept_waiting(pool: Pool):
 
 
 async def test_a_run_says_how_many_of_its_events_are_forgotten(pool: Pool):
-    reading, queue = PostgresReading(pool, "main"), PostgresRunQueue(pool, "main")
+    reading, control = PostgresReading(pool, "main"), PostgresRunControl(pool, "main")
     run = await reading.run("r")
     assert (run["events"], run["events_forgotten"]) == ([{"source": "/shop", "id": "1"}], 0)
     await PostgresHousekeeping(pool).expire_days(END)
     run = await reading.run("r")
     assert (run["events"], run["events_forgotten"], run["decisions"]) == ([], 1, [])
     with pytest.raises(ConflictError, match="events are gone"):
-        await queue.retry("r", END)
+        async with control.hold("r") as held:
+            await held.retry(END)

@@ -29,8 +29,6 @@ from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.api.app import create_app
 from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts, Caution, Probe
 from activity_core.api.peer import Peers
-from activity_core.core.run.run import PendingRun
-from activity_core.ports.doorbell import Topic
 from activity_core.ports.inbox import Inbox
 from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
@@ -53,8 +51,8 @@ from activity_core.services.message_reader import MessageReader
 from activity_core.services.reception import Reception
 from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.registry import Registry
-from activity_core.services.router import Router
 from activity_core.services.rerun import Rerunner
+from activity_core.services.router import Router
 from activity_core.services.run_closer import RunCloser
 from activity_core.services.run_context import ContextReader
 from activity_core.services.run_control import RunDesk

@@ -7,7 +7,7 @@ from tests.unit.test_api_events import problem
 
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.explanations import RunExplained
-from activity_core.api.shapes.runs import DecisionItem, RunStanding, RunDetail, RunItem, TaskItem
+from activity_core.api.shapes.runs import DecisionItem, RunDetail, RunItem, RunStanding, TaskItem
 from activity_core.ports.doorbell import Topic
 
 

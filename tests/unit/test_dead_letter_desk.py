@@ -60,7 +60,9 @@ class Scene:
         )
         self.retried: list[str] = []
 
-    async def _retry(self, run_id: str) -> None:
+    async def _retry(self, run_id: str, by: str, reason: str) -> None:
+        assert by
+        assert "dead letter" in reason
         self.retried.append(run_id)
 
     async def apply(self, text: str) -> None:

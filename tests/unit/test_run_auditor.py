@@ -85,7 +85,7 @@ async def test_a_retry_that_is_lost_too_says_so_again() -> None:
     await scene.stage.runner.advance(execution.execution_id)
     scene.engine.states[execution.workflow_id] = WorkflowState.TERMINATED
     await scene.audit()
-    await scene.stage.queue.retry(run_id, scene.stage.clock.now())
+    await scene.stage.retry(run_id)
     (second,) = await scene.stage.compose()
     await scene.stage.queue.mark_started([second.execution_id])
     await scene.stage.runner.advance(second.execution_id)

@@ -210,7 +210,7 @@ async def test_an_operators_retry_does_what_is_left_and_says_so_anew(stage: Core
     cancelled = TaskResult(TaskStatus.FAILED, "failed")
     await stage.tasks.finish(tasks["check"], cancelled, stage.clock.now(), [])
     await stage.runner.close(execution, run_id)
-    await stage.queue.retry(run_id, stage.clock.now())
+    await stage.retry(run_id)
     (second,) = await stage.compose()
     assert second.workflow_id.endswith("-r1")
     progress = await stage.runner.advance(second.execution_id)
@@ -256,7 +256,7 @@ async def test_a_run_that_failed_before_it_decided_is_decided_anew(stage: CoreSt
     run_id = await begin(stage, SOURCES, "ask-around")
     execution = await execution_of(stage)
     await stage.runner.fail(execution, run_id, RunFailure("context_unavailable", "no answer"))
-    await stage.queue.retry(run_id, stage.clock.now())
+    await stage.retry(run_id)
     stage.source.answers["there"] = 2
     second = await execution_of(stage)
     assert (await stage.runner.advance(second)).state is ProgressState.GATHER

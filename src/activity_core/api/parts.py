@@ -13,7 +13,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from activity_core.core.errors import ConfigurationError
-from activity_core.core.run.run import PendingRun
 from activity_core.ports.backfills import Backfills
 from activity_core.ports.clock import Clock
 from activity_core.ports.dead_letters import DeadLetters
@@ -34,6 +33,8 @@ from activity_core.services.manual_trigger import ManualTrigger
 from activity_core.services.message_reader import MessageReader
 from activity_core.services.reception import Reception
 from activity_core.services.registry import Registry
+from activity_core.services.rerun import Rerunner
+from activity_core.services.run_control import RunDesk
 from activity_core.services.schedules import Schedules
 from activity_core.services.simulation import Simulation
 from activity_core.services.task_inbox import TaskInbox
@@ -52,8 +53,6 @@ class ApiParts:
     """Services and ports of one tenant.
 
     Attributes:
-        run_retry: reopens a failed run by its id and wakes the starter; raises NotFoundError or
-            ConflictError.
         readiness: what must answer for the API to be ready, by name.
         warnings: what operators should know of a part though it works, by name.
     """
@@ -73,7 +72,8 @@ class ApiParts:
     explain_slot: ExplainSlot
     simulation: Simulation
     schedules: Schedules
-    run_retry: Callable[[str], Awaitable[PendingRun]]
+    run_desk: RunDesk
+    rerunner: Rerunner
     reading: Reading
     inbox: Inbox
     run_queue: RunQueue

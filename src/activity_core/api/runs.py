@@ -1,4 +1,4 @@
-"""Runs: what happened, why, and once more for those that failed."""
+"""Runs: what happened, and why. What is done to them is in `run_control`."""
 
 from fastapi import APIRouter, Response
 
@@ -7,7 +7,7 @@ from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Filter, Limit, StrictRoute, listing, problems, query
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.explanations import RunExplained
-from activity_core.api.shapes.runs import RetriedRun, RunDetail, RunItem
+from activity_core.api.shapes.runs import RunDetail, RunItem
 from activity_core.core.run.run import RunStatus
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"], route_class=StrictRoute)
@@ -46,17 +46,3 @@ async def show_run(parts: Parts, run_id: str) -> Response:
 async def explain_run(parts: Parts, run_id: str) -> Response:
     """Why this run is there, back to the first cause, and what followed."""
     return JsonResponse(await parts.explain.run(run_id))
-
-
-@router.post(
-    "/{run_id}/retry",
-    status_code=202,
-    response_model=RetriedRun,
-    responses=problems(_404="no such run", _409="it did not fail"),
-)
-async def retry_run(parts: Parts, run_id: str) -> Response:
-    """Run a failed run again, on the version it pinned; tasks that are done stay done."""
-    run = await parts.run_retry(run_id)
-    return JsonResponse(
-        {"run_id": run.run_id, "attempt": run.attempt, "status": "pending"}, status_code=202
-    )

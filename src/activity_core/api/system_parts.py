@@ -9,8 +9,6 @@ from activity_core.adapters.nats.streams import INBOX_STREAM
 from activity_core.api.parts import ApiParts, Caution, Probe
 from activity_core.bootstrap.event_review import event_review
 from activity_core.bootstrap.system import System
-from activity_core.core.run.run import PendingRun
-from activity_core.ports.doorbell import Topic
 from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
 from activity_core.services.callbacks import Callbacks
@@ -25,6 +23,8 @@ from activity_core.services.manual_trigger import ManualTrigger
 from activity_core.services.reception import Reception
 from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.registry import Registry
+from activity_core.services.rerun import Rerunner
+from activity_core.services.run_control import RunDesk
 from activity_core.services.schedules import Schedules
 from activity_core.services.simulated_routing import SimulatedRouting
 from activity_core.services.simulation import Simulation
@@ -45,10 +45,9 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
         api_keys=settings.api_keys.keys(),
     )
 
-    async def retry(run_id: str) -> PendingRun:
-        pending = await stores.run_queue.retry(run_id, clock.now())
-        doorbell.ring(Topic.STARTER)
-        return pending
+    run_desk = RunDesk(
+        stores.run_control, stores.task_ledger, clock, doorbell, deployment=settings.deployment
+    )
 
     return ApiParts(
         reception=Reception(
@@ -90,7 +89,7 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
             doorbell,
             clock=clock,
             tenant=settings.tenant,
-            retry=retry,
+            retry=run_desk.retry,
             review=review,
         ),
         explain=Explain(stores.reading, stores.registry),
@@ -111,7 +110,8 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
             ),
         ),
         schedules=Schedules(stores.registry, stores.reading, clock),
-        run_retry=retry,
+        run_desk=run_desk,
+        rerunner=Rerunner(stores.run_control, stores.registry, clock, doorbell),
         reading=stores.reading,
         inbox=stores.inbox,
         run_queue=stores.run_queue,

@@ -12,6 +12,7 @@ from activity_core.adapters.postgres.pool import Pool
 from activity_core.adapters.postgres.reading import PostgresReading
 from activity_core.adapters.postgres.refusals import PostgresRefusals
 from activity_core.adapters.postgres.registry import PostgresRegistryStore
+from activity_core.adapters.postgres.run_control import PostgresRunControl
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
 from activity_core.adapters.postgres.slot_ledger import PostgresSlotLedger
@@ -25,6 +26,7 @@ class Stores:
 
     inbox: PostgresInbox
     run_queue: PostgresRunQueue
+    run_control: PostgresRunControl
     run_ledger: PostgresRunLedger
     task_ledger: PostgresTaskLedger
     task_desk: PostgresTaskDesk
@@ -44,6 +46,7 @@ class Stores:
         return cls(
             PostgresInbox(pool, tenant),
             PostgresRunQueue(pool, tenant),
+            PostgresRunControl(pool, tenant),
             PostgresRunLedger(pool, tenant),
             PostgresTaskLedger(pool, tenant),
             PostgresTaskDesk(pool, tenant),

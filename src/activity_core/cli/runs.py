@@ -1,4 +1,4 @@
-"""Commands about runs and what they tell: list, show, retry; and `explain`."""
+"""Commands about runs and what they tell: list, show; and `explain`."""
 
 from typing import Annotated
 
@@ -62,13 +62,6 @@ def show(ctx: typer.Context, run_id: RunId, *, as_json: AsJson = False) -> None:
     """One run with its context, rules, tasks and events out."""
     answer = api(ctx).get("runs", run_id)
     print_tree(trace.run_tree(answer), answer, as_json=as_json)
-
-
-@runs.command()
-def retry(ctx: typer.Context, run_id: RunId) -> None:
-    """Run a failed run again; tasks that are done stay done."""
-    answer = api(ctx).post("runs", run_id, "retry")
-    typer.echo(f"{answer['run_id']}: attempt {answer['attempt']}, {answer['status']}")
 
 
 @explain.command("event")

@@ -29,8 +29,8 @@ PAGE = 100
 MOST = 1_000
 """Letters of one request about a group."""
 
-Retry = Callable[[str], Awaitable[object]]
-"""Reopens a failed run by its id; raises NotFoundError or ConflictError."""
+Retry = Callable[[str, str, str], Awaitable[object]]
+"""Reopens a failed run for an actor, with a reason; raises NotFoundError or ConflictError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class DeadLetterDesk:
         letter = _open(await self._letters.get(dead_letter_id))
         if letter.run_id:
             if not dry_run:
-                await self._retry(letter.run_id)
+                await self._retry(letter.run_id, by, f"replay of dead letter {dead_letter_id}")
                 await self._resolve(letter, DeadLetterStatus.REPLAYED, by)
             return Resolution(dead_letter_id, run_id=letter.run_id)
         events = await self._reader.events(letter)

@@ -45,7 +45,7 @@ class Lineage:
             **{name: whole[name] for name in _RUN},
             "task": task and {name: task[name] for name in _TASK},
             "rule": traces.get(task["rule"]) if task else None,
-            "causes": causes or [_timely(whole)],
+            "causes": [*_again(whole), *(causes or [_timely(whole)])],
             "more_causes": len(whole["events"]) - len(events),
         }
 
@@ -104,9 +104,18 @@ def _speaker(tasks: Sequence[Row], event: EventEnvelope) -> Row | None:
     return None
 
 
+def _again(run: Mapping[str, Any]) -> list[Link]:
+    """The run that this one repeats, if it was asked to; its causes are those of that one."""
+    if run["rerun_of"] is None:
+        return []
+    decisions = [_decision(each) for each in run["decisions"]]
+    return [_cause("rerun", str(run["rerun_of"]), decisions)]
+
+
 def _timely(run: Mapping[str, Any]) -> Link:
     """What a run is for that has no event."""
     slot, key = run["scheduled_for"], str(run["occurrence_key"])
+    decisions = [] if run["rerun_of"] else [_decision(each) for each in run["decisions"]]
     backfills = dict.fromkeys(each["backfill_id"] for each in run["decisions"])
     backfill = next((str(each) for each in backfills if each), None)
     if slot is None:
@@ -115,10 +124,14 @@ def _timely(run: Mapping[str, Any]) -> Link:
         kind, name = "backfill", f"{backfill or ''} {slot}".strip()
     else:
         kind, name = "slot", str(slot)
+    return _cause(kind, name, decisions)
+
+
+def _cause(kind: str, name: str, decisions: list[Link]) -> Link:
     return {
         "kind": kind,
         "name": name,
-        "decisions": [_decision(each) for each in run["decisions"]],
+        "decisions": decisions,
         "event": None,
         "emitted_by": None,
     }

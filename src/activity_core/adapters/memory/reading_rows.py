@@ -8,6 +8,7 @@ from activity_core.adapters.memory.rows import (
     EventRow,
     OutgoingRow,
     RoutingRow,
+    RunLogRow,
     RunRow,
     TaskRow,
 )
@@ -92,7 +93,7 @@ def run_item(tables: Tables, row: RunRow) -> Json:
         "workflow_id": execution.workflow_id if execution else None,
         "scheduled_for": _time(occurrence.scheduled_for),
         "lag_seconds": None
-        if occurrence.trigger is TriggerKind.BACKFILL
+        if occurrence.trigger is TriggerKind.BACKFILL or row.rerun_of is not None
         else lag_seconds(occurrence.scheduled_for, row.started_at),
         "gap": _gap(occurrence.gap),
         "fired_at": _time(row.fired_at),
@@ -103,6 +104,8 @@ def run_item(tables: Tables, row: RunRow) -> Json:
         "events_forgotten": 0,
         "tasks_spawned": tasks,
         "context_hash": row.context_hash,
+        "rerun_of": row.rerun_of,
+        "stop": row.stop,
     }
 
 
@@ -122,6 +125,18 @@ def run_detail(tables: Tables, row: RunRow) -> Json:
             decision_item(tables, each)
             for each in sorted(decisions, key=lambda each: each.decided_at)
         ],
+        "log": [_log_line(each) for each in tables.run_log.values() if each.run_id == row.run_id],
+    }
+
+
+def _log_line(row: RunLogRow) -> Json:
+    line = row.line
+    return {
+        "action": line.action.value,
+        "at": _time(row.at),
+        "by": line.by,
+        "reason": line.reason,
+        "about": line.about,
     }
 
 

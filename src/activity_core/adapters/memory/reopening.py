@@ -5,14 +5,15 @@ from datetime import datetime
 
 from activity_core.adapters.memory.rows import RunRow
 from activity_core.adapters.memory.state import Tables
+from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.run import RunStatus
-from activity_core.core.run.task import TaskStatus
+from activity_core.core.run.task import NOT_WANTED, TaskInstance, TaskStatus
 
-_REOPENED = frozenset({TaskStatus.FAILED, TaskStatus.SKIPPED})
+_ROLES = frozenset({TaskRole.TASK, TaskRole.COMPENSATION})
 
 
 def reopen(tables: Tables, run: RunRow, at: datetime) -> RunRow:
-    """The run to be stored and queued, see `RunQueue.retry`; its tasks are reopened already."""
+    """The run to be stored and queued, see `HeldRun.retry`; its tasks are reopened already."""
     reopened = replace(
         run,
         status=RunStatus.PENDING,
@@ -33,8 +34,29 @@ def reopen(tables: Tables, run: RunRow, at: datetime) -> RunRow:
 def _reopen_tasks(tables: Tables, run_id: str) -> bool:
     """Failed and skipped tasks of a run as pending; False if it has no tasks at all."""
     rows = [row for row in tables.tasks.values() if row.task.run_id == run_id]
+    undone = {_group(row.task) for row in rows if row.task.role is TaskRole.COMPENSATION}
     for row in rows:
-        if row.task.status in _REOPENED:
-            task = replace(row.task, status=TaskStatus.PENDING, result=None)
+        is_undone = row.task.role is TaskRole.TASK and _group(row.task) in undone
+        if _is_reopened(row.task) and not is_undone:
+            task = replace(row.task, status=TaskStatus.PENDING, result=None, claimed_by=None)
             tables.tasks[task.task_id] = replace(row, task=task, started_at=None, finished_at=None)
     return bool(rows)
+
+
+def _group(task: TaskInstance) -> tuple[str, int]:
+    return task.rule, task.item
+
+
+def _is_reopened(task: TaskInstance) -> bool:
+    """It failed, or was left out because another one did; not what nobody wanted."""
+    outcome = task.result.outcome if task.result else ""
+    match task.status:
+        case TaskStatus.FAILED:
+            is_due = True
+        case TaskStatus.SKIPPED:
+            is_due = outcome != NOT_WANTED
+        case TaskStatus.EXPIRED:
+            is_due = outcome == "expired"
+        case _:
+            is_due = False
+    return is_due and task.role in _ROLES

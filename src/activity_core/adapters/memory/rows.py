@@ -17,6 +17,7 @@ from activity_core.ports.backfills import BackfillRequest, BackfillStatus
 from activity_core.ports.entrances import EntranceLine
 from activity_core.ports.event_replays import EventReplay, EventReplayStatus
 from activity_core.ports.registry import LogLine
+from activity_core.ports.run_control import RunLine
 from activity_core.ports.slot_ledger import SlotCursor
 
 LineT = TypeVar("LineT", LogLine, EntranceLine)
@@ -82,6 +83,18 @@ class RunRow:
     context_hash: str | None = None
     rules: tuple[RuleTrace, ...] | None = None
     failure: RunFailure | None = None
+    case_id: str | None = None
+    stop: str = ""
+    rerun_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunLogRow:
+    """What somebody did to a run."""
+
+    run_id: str
+    line: RunLine
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

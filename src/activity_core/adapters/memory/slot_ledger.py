@@ -211,6 +211,7 @@ def _open_runs(tables: Tables, definition_id: str) -> list[RunRow]:
         if run.definition_id == definition_id
         and run.status in OPEN
         and run.occurrence.trigger is TriggerKind.SCHEDULE
+        and run.rerun_of is None
     ]
     return sorted(runs, key=lambda run: run.occurrence.key)
 

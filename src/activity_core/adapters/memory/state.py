@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import count
 
+from activity_core.adapters.memory.case_rows import BellRow, CaseRow, CaseRunRow
 from activity_core.adapters.memory.rows import (
     BackfillRow,
     CursorRow,
@@ -23,6 +24,7 @@ from activity_core.adapters.memory.rows import (
     LogRow,
     OutgoingRow,
     RoutingRow,
+    RunLogRow,
     RunRow,
     TaskRow,
     WaitingRow,
@@ -56,6 +58,7 @@ class Tables:
     routings: dict[bytes, RoutingRow] = field(default_factory=dict)
     decisions: dict[tuple[str, str], DecisionRow] = field(default_factory=dict)
     runs: dict[str, RunRow] = field(default_factory=dict)
+    run_log: dict[int, RunLogRow] = field(default_factory=dict)
     pending_runs: dict[int, WaitingRow] = field(default_factory=dict)
     slot_cursors: dict[str, CursorRow] = field(default_factory=dict)
     recovery_pace: dict[str, datetime] = field(default_factory=dict)
@@ -71,6 +74,9 @@ class Tables:
     backfills: dict[str, BackfillRow] = field(default_factory=dict)
     flow_states: dict[FlowKey, FlowRow] = field(default_factory=dict)
     event_replays: dict[str, EventReplayRow] = field(default_factory=dict)
+    cases: dict[str, CaseRow] = field(default_factory=dict)
+    case_runs: dict[int, CaseRunRow] = field(default_factory=dict)
+    case_bells: dict[int, BellRow] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """Other tables with the same rows."""

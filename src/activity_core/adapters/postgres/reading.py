@@ -22,6 +22,7 @@ from activity_core.adapters.postgres.reading_rows import (
     schedule_row,
     task_item,
 )
+from activity_core.adapters.postgres.run_control_queries import LOG
 from activity_core.adapters.postgres.storable import prose
 from activity_core.core import ids
 from activity_core.core.errors import AmbiguousError, NotFoundError
@@ -158,6 +159,7 @@ class PostgresReading:
             tasks = await conn.execute(queries.TASKS_OF_RUN, values)
             events_out = await conn.execute(queries.EVENTS_OUT, values)
             decisions = await conn.execute(queries.DECISIONS_OF_RUN, values)
+            log = await conn.execute(LOG, values)
             row = await run.fetchone()
             if row is None:
                 raise NotFoundError("no such run", subject=f"run {run_id}")
@@ -166,6 +168,7 @@ class PostgresReading:
                 await tasks.fetchall(),
                 await events_out.fetchall(),
                 await decisions.fetchall(),
+                await log.fetchall(),
             )
 
     async def tasks(self, query: Query) -> Page:

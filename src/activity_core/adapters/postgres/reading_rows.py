@@ -80,7 +80,7 @@ def run_item(row: DictRow) -> Json:
         "workflow_id": row["workflow_id"],
         "scheduled_for": _time(row["scheduled_for"]),
         "lag_seconds": None
-        if row["trigger"] == TriggerKind.BACKFILL
+        if row["trigger"] == TriggerKind.BACKFILL or row["rerun_of"] is not None
         else lag_seconds(row["scheduled_for"], row["started_at"]),
         "gap": row["gap"],
         "fired_at": _time(row["fired_at"]),
@@ -91,6 +91,8 @@ def run_item(row: DictRow) -> Json:
         "events_forgotten": row["events"].count(None),
         "tasks_spawned": row["tasks_spawned"],
         "context_hash": row["context_hash"],
+        "rerun_of": row["rerun_of"],
+        "stop": row["stop"],
     }
 
 
@@ -99,6 +101,7 @@ def run_detail(
     tasks: Sequence[DictRow],
     events_out: Sequence[DictRow],
     decisions: Sequence[DictRow],
+    log: Sequence[DictRow],
 ) -> Json:
     """One run, explained."""
     return run_item(row) | {
@@ -117,6 +120,7 @@ def run_detail(
             for each in events_out
         ],
         "decisions": [decision_item(each) for each in decisions],
+        "log": [each | {"at": _time(each["at"])} for each in log],
     }
 
 

@@ -26,10 +26,18 @@ _QUEUE = """
 insert into pending_runs (tenant, run_id, priority)
 values (%(tenant)s, %(run)s, %(priority)s) on conflict do nothing
 """
+# What was not wanted stays so. A group that was compensated does not begin again: only the
+# compensations themselves do, if they failed.
 _TASKS = """
-update tasks set status = 'pending', outcome = null, outputs = null, error = '', comment = '',
-    completed_by = '', attempts = 0, ready_at = null, started_at = null, finished_at = null
-where tenant = %(tenant)s and run_id = %(run)s and status in ('failed', 'skipped')
+update tasks t set status = 'pending', outcome = null, outputs = null, error = '', error_type = '',
+    comment = '', completed_by = '', claimed_by = null, attempts = 0, step = 0, ready_at = null,
+    started_at = null, finished_at = null
+where t.tenant = %(tenant)s and t.run_id = %(run)s and t.role in ('task', 'compensation')
+    and (t.status = 'failed' or t.status = 'skipped' and t.outcome <> 'not_wanted'
+        or t.status = 'expired' and t.outcome = 'expired')
+    and (t.role = 'compensation' or not exists (
+        select from tasks c where c.tenant = t.tenant and c.run_id = t.run_id and c.rule = t.rule
+            and c.item = t.item and c.role = 'compensation'))
 """
 _FORGET = """
 update runs set recorded_at = null, context_snapshot = null, context_hash = null, rules = null
@@ -39,7 +47,7 @@ _FORGET_GATHERED = "delete from run_context where tenant = %(tenant)s and run_id
 
 
 async def reopen(conn: Connection, tenant: str, run_id: str, at: datetime) -> PendingRun:
-    """Reopen a failed run in the caller's transaction; see `RunQueue.retry`.
+    """Reopen a failed run in the caller's transaction; see `HeldRun.retry`.
 
     Raises:
         NotFoundError: no such run.

@@ -21,7 +21,7 @@ _NO_RUN_IS_OPEN = """
 not exists (
     select from runs r
     where r.tenant = c.tenant and r.definition_id = c.definition_id
-        and r.finished_at is null and r.trigger = 'schedule')
+        and r.finished_at is null and r.trigger = 'schedule' and r.rerun_of is null)
 """
 _GOES_ON = f"""
 select c.definition_id, c.covered_until, c.next_slot
@@ -61,7 +61,7 @@ from unnest(%(definitions)s::text[]) as c (definition_id)
 cross join lateral (
     select o.definition_id, o.run_id, o.scheduled_for from runs o
     where o.tenant = %(tenant)s and o.definition_id = c.definition_id
-        and o.finished_at is null and o.trigger = 'schedule'
+        and o.finished_at is null and o.trigger = 'schedule' and o.rerun_of is null
     offset 0
 ) r
 order by r.scheduled_for

@@ -54,7 +54,7 @@ class CausingTask(Shape):
 class Cause(Shape):
     """What a run is for; `emitted_by` is the run that an event of our own came from."""
 
-    kind: Literal["event", "slot", "backfill", "request"]
+    kind: Literal["event", "slot", "backfill", "request", "rerun"]
     name: str
     decisions: list[CausingDecision]
     event: CausingEvent | None

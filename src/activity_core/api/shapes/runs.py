@@ -8,6 +8,7 @@ from activity_core.api.shapes.base import Shape
 from activity_core.core.decision import Outcome
 from activity_core.core.run.run import RunStatus
 from activity_core.core.run.task import TaskStatus
+from activity_core.ports.run_control import RunAction
 
 
 class EventRef(Shape):
@@ -85,6 +86,8 @@ class RunItem(Shape):
     events_forgotten: int
     tasks_spawned: list[str]
     context_hash: str | None
+    rerun_of: str | None
+    stop: str
 
 
 class TaskItem(Shape):
@@ -136,6 +139,16 @@ class EventOut(Shape):
     sent: bool
 
 
+class RunLogLine(Shape):
+    """What somebody did to a run; `about` is the skipped task, or the run that came of a rerun."""
+
+    action: RunAction
+    at: str
+    by: str
+    reason: str
+    about: str
+
+
 class RunDetail(RunItem):
     """A run with what it knew, decided and did."""
 
@@ -145,11 +158,22 @@ class RunDetail(RunItem):
     tasks: list[TaskItem]
     events_out: list[EventOut]
     decisions: list[DecisionItem]
+    log: list[RunLogLine]
 
 
-class RetriedRun(Shape):
-    """A run that was reopened."""
+class RunStanding(Shape):
+    """How a run stands after something was done to it; `stop` is what it is asked to do still."""
 
     run_id: str
     attempt: int
     status: RunStatus
+    stop: str
+
+
+class RerunAnswer(Shape):
+    """Another run for the same occurrence; `status` is `accepted`, or `duplicate` of a request."""
+
+    run_id: str
+    rerun_of: str
+    request_id: str
+    status: str

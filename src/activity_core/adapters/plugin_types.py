@@ -14,10 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 
-from activity_core.adapters.task_outputs import UNSERIALISABLE, storable
 from activity_core.core.errors import ConfigurationError
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.run.errors import TaskFailedError
+from activity_core.core.run.task_outputs import UNSERIALISABLE, storable
 
 Plugin = Callable[..., Any]
 INVALID_INPUT = "invalid_input"

@@ -10,7 +10,6 @@ from http import HTTPStatus
 import httpx
 
 from activity_core.adapters.http.exchange import Answer, AnswerTooLongError, Ask, exchange
-from activity_core.adapters.task_outputs import TOO_LARGE, storable
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.duration import parse_duration
 from activity_core.core.errors import (
@@ -23,6 +22,7 @@ from activity_core.core.expression.condition import compile_expression
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.run.errors import TaskFailedError
 from activity_core.core.run.task import TaskInstance
+from activity_core.core.run.task_outputs import TOO_LARGE, storable
 from activity_core.ports.task_performer import Attempt, Performed
 
 RETRYABLE = frozenset(

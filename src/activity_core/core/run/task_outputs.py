@@ -1,6 +1,7 @@
 """What automated tasks put out, as it can be stored: JSON, bounded in size.
 
-In: whatever performers were answered. Out: plain JSON, or a failure that no other attempt mends.
+In: whatever performers, and those whom the workflow calls, answered. Out: plain JSON, or a failure
+that no other attempt mends.
 """
 
 from activity_core.core.errors import MalformedJsonError

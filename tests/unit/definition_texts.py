@@ -1,6 +1,6 @@
 """Definition files as text, for the tests of everything that reads them."""
 
-DESIGN_EXAMPLE = """\
+CRON = """\
 id: chase-overdue-invoices
 title: Chase overdue invoices
 owner: billing
@@ -24,12 +24,6 @@ rules:
         when: invoice.amount > 10000
         human: {title: "Call ${invoice.customer}", assign: {group: collections}, form: call-outcome.schema.json, due: P2D, remind: PT24H, escalate: {after: P3D, to: {group: billing-leads}}}
 """  # noqa: E501 - as it stands in the documentation
-"""The example of the design, with features that do not exist yet."""
-
-CRON = DESIGN_EXAMPLE.replace(", remind: PT24H", "").replace(
-    ", escalate: {after: P3D, to: {group: billing-leads}}", ""
-)
-"""The same without them."""
 
 FORM = b'{"type": "object", "properties": {"reached": {"type": "boolean"}}}'
 

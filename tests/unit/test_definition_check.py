@@ -7,12 +7,13 @@ import pytest
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition_file.check import check_definition
+from activity_core.core.definition_file.known import Known
 
 CONNECTIONS = {
     "billing": Connection.model_validate({"id": "billing", "sql": {"url": "env:URL"}}),
     "crm": Connection.model_validate({"id": "crm", "http": {"base_url": "https://crm.example"}}),
 }
-CONFIG = {"mail_url", "team"}
+KNOWN = Known(connections=CONNECTIONS, config={"mail_url", "team"})
 CONTROLS: dict[str, dict[str, Any]] = {
     "batch": {"max_wait": "1s"},
     "debounce": {"quiet": "1s"},
@@ -32,7 +33,7 @@ def check(trigger: Any = None, context: Any = None, **rule: Any) -> Any:
             "rules": [{"id": "r", "tasks": [HUMAN], **rule}],
         }
     )
-    return check_definition(definition, CONNECTIONS, CONFIG)
+    return check_definition(definition, KNOWN)
 
 
 def only(issues: Any) -> Any:
@@ -208,13 +209,18 @@ def test_a_right_definition() -> None:
             "unknown context.invoice (did you mean invoices?)",
         ),
         ({"when": "item.n > 1"}, "rules.0.when", "unknown variable item"),
+        (
+            {"when": "tasks.t.outcome == ''"},
+            "rules.0.when",
+            "outputs of earlier tasks are not known yet",
+        ),
         ({"when": "config.teem == ''"}, "rules.0.when", "unknown config.teem (did you mean team?)"),
         ({"when": "run.foo == ''"}, "rules.0.when", "unknown run.foo"),
         ({"tasks": [HUMAN | {"when": "1"}]}, "rules.0.tasks.0.when", "must be true or false"),
         (
             {"tasks": [{"id": "t", "human": {"title": "Call ${tasks.a.ok}"}}]},
             "rules.0.tasks.0.human.title",
-            "outputs of earlier tasks are not known yet",
+            "unknown tasks.a (it needs no task)",
         ),
         (
             {"tasks": [{"id": "t", "human": {"title": "Call ${event.id"}}]},
@@ -262,4 +268,4 @@ def test_what_is_not_known_here_is_not_checked() -> None:
         }
     )
     assert check_definition(definition) == []
-    assert len(check_definition(definition, {}, ())) == 3
+    assert len(check_definition(definition, Known())) == 3

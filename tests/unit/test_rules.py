@@ -23,9 +23,9 @@ RUN = "run-0123"
 MANUAL = Occurrence("m.1", TriggerKind.MANUAL)
 
 
-def definition(*rules: Any) -> Any:
+def definition(*rules: Any, **more: Any) -> Any:
     return ActivityDefinition.model_validate(
-        {"id": "d", "trigger": {"manual": {}}, "rules": list(rules)}
+        {"id": "d", "trigger": {"manual": {}}, "rules": list(rules), **more}
     )
 
 
@@ -89,6 +89,11 @@ def test_a_loop_with_conditions_and_needs() -> None:
         "url": "https://m.example/send",
         "headers": {"X-Days": "20"},
         "json": {"to": "a@x.example", "days": 20},
+        "form": None,
+        "success": None,
+        "retry_when": None,
+        "outputs": None,
+        "callback": None,
     }
     assert remind.patience == Patience(5, 2.0, 300.0, 10.0, schedule_to_start=3_600.0)
     assert (remind.queue, remind.needs) == ("billing-tq", ())
@@ -230,9 +235,7 @@ def test_an_error_names_rule_task_place_and_item(rule: Any, message: Any) -> Non
 def test_limits() -> None:
     loop = {"id": "r", "for_each": "context.rows", "as": "n", "tasks": [human("a"), human("b")]}
     rows = {"rows": list(range(6))}
-    assert len(tasks_of(loop, rows, max_tasks=12, max_items=6)) == 12
-    with pytest.raises(LimitExceededError, match=r"^rule r: 12 tasks.* limit of 11"):
-        tasks_of(loop, rows, max_tasks=11)
+    assert len(tasks_of(loop, rows, max_items=6)) == 12
     with pytest.raises(LimitExceededError, match=r"^rule r: for_each gives 6 items.* limit of 5"):
         tasks_of(loop, rows, max_items=5)
     with pytest.raises(LimitExceededError, match="inputs of all tasks together"):
@@ -241,8 +244,11 @@ def test_limits() -> None:
 
 def test_the_limit_of_tasks_is_for_all_rules_together() -> None:
     rules = [{"id": id_, "tasks": [human("a"), human("b")]} for id_ in ("one", "two")]
-    with pytest.raises(LimitExceededError, match=r"^rule two: 2 tasks, with 2 of rules before"):
-        decide(definition(*rules), MANUAL, RUN, {}, {}, max_tasks=3)
+    assert len(decide(definition(*rules, limits={"tasks": 4}), MANUAL, RUN, {}, {}).tasks) == 4
+    with pytest.raises(
+        LimitExceededError, match=r"^rule two: 2 tasks, with 2.*limit of 3.*limits\.tasks"
+    ):
+        decide(definition(*rules, limits={"tasks": 3}), MANUAL, RUN, {}, {})
 
 
 def test_texts_fit_their_columns() -> None:

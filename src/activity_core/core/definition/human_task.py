@@ -3,7 +3,6 @@
 Part of a `task_template`. Deadlines count from the moment when the task can be done.
 """
 
-from datetime import time
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -17,6 +16,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from activity_core.core.definition.day import WallTime
 from activity_core.core.definition.duration import Duration
 from activity_core.core.definition.json_schema import JsonSchema
 from activity_core.core.definition.model import Model, Slug
@@ -58,7 +58,7 @@ class Deadline(Model):
     after: Duration | None = None
     business_days: Annotated[int, Field(ge=0, le=366, strict=True)] | None = None
     calendar: Slug | None = None
-    at: time | None = None
+    at: WallTime | None = None
     timezone: TimeZone = "UTC"
 
     @model_validator(mode="before")
@@ -142,6 +142,20 @@ class HumanTask(Model):
     not_same_as: Annotated[tuple[Slug, ...], Field(max_length=50)] = ()
     notify: Annotated[tuple[Notification, ...], Field(max_length=10)] = ()
     wait: StrictBool = False
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        for key in cls.lists:
+            many = schema["properties"][key]
+            only = many["items"]
+            many["anyOf"] = [
+                only,
+                {word: many.pop(word) for word in ("type", "items", "maxItems") if word in many},
+            ]
+        return schema
 
     @field_validator(*lists, mode="before")
     @classmethod

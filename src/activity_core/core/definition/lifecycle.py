@@ -4,6 +4,7 @@ Part of a `definition` with `lifecycle: ongoing`. The runs of a case are carried
 another over a common state; see `core.case`.
 """
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
@@ -20,6 +21,10 @@ STATE_VARIABLES = CASE_VARIABLES | {"event"}
 """What `state.update` and `ends_when` see."""
 
 
+MOST_STATE_BYTES = 65_536
+"""How long a state may be, as JSON."""
+
+
 class StateConfig(Model):
     """What a case remembers: begins as `initial`; after each event it is what `update` gives.
 
@@ -33,6 +38,6 @@ class StateConfig(Model):
 class CaseTimer(Model):
     """Makes a run of its own, in which `timer` is its name, when that much time has passed."""
 
-    after: Annotated[Duration, Field()]
+    after: Annotated[Duration, Field(ge=timedelta(seconds=1))]
     since: Literal["opened", "last_event"] = "last_event"
     repeat: StrictBool = False

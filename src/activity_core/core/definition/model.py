@@ -42,12 +42,9 @@ Expression = Annotated[
 
 
 class Model(BaseModel):
-    """Unknown keys are errors; `definition_issue` says which of them are known for later."""
+    """Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    not_built_yet: ClassVar[frozenset[str]] = frozenset()
-    """Keys whose feature is designed but does not exist yet: refused by name, never ignored."""
 
 
 class Versioned(Model):

@@ -5,8 +5,7 @@ Part of a `definition`; rendered by `core.rules`, carried out by the `RunActivit
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from activity_core.core.definition.human_task import HumanTask
 from activity_core.core.definition.model import Expression, Slug, Text
@@ -38,11 +37,3 @@ class TaskTemplate(Work):
     human_: HumanTask | None = Field(default=None, alias="human")
     on_failure: OnFailure | None = None
     compensate: Work | None = None
-
-    @model_validator(mode="after")
-    def _people_are_not_tried_again(self) -> "TaskTemplate":
-        if self.human_ is not None and self.model_fields_set & {"queue", "retry", "timeout"}:
-            raise PydanticCustomError(
-                "human", "`queue`, `retry` and `timeout` are for machines; see `due` and `expire`"
-            )
-        return self

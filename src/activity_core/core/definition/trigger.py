@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -45,8 +45,6 @@ class OnError(StrEnum):
 
 class EventTriggerConfig(EventPattern):
     """Events that a definition is for, and what it does when they come thick."""
-
-    not_built_yet: ClassVar[frozenset[str]] = frozenset({"correlation"})
 
     on_error: Annotated[OnError, WithJsonSchema({"enum": [False, *OnError], "default": False})] = (
         OnError.FALSE

@@ -51,6 +51,7 @@ def issues_of(
         if _only_follows(details):
             continue
         path = [step for step in details["loc"] if not str(step).startswith("[")]
+        path = _written(document, path)
         if details["type"] in document.at(path).keys:  # our own errors may name a key of the model
             path.append(details["type"])
         is_key = details["type"] == "extra_forbidden" or "[key]" in details["loc"]
@@ -83,6 +84,14 @@ def _only_follows(details: ErrorDetails) -> bool:
     if details["type"] != "too_short":
         return False
     return bool(details["ctx"]["actual_length"] < len(details["input"]))
+
+
+def _written(document: Node, path: list[str | int]) -> list[str | int]:
+    """Without the keys of a long spelling where the short one is written: `due: 5`."""
+    for depth in range(len(path)):
+        if not isinstance(document.at(path[:depth]).value, dict | list):
+            return path[:depth]
+    return path
 
 
 def _place(document: Node, path: Sequence[str | int], *, is_key: bool) -> Place:
@@ -142,8 +151,6 @@ def _bound(text: str) -> str:
 def _unknown_key(key: str, model: type[Model] | None) -> str:
     if model is None:
         return f"unknown key `{key:.60}`"
-    if key in model.not_built_yet:
-        return f"`{key}` is a known key whose feature is not built yet; remove it"
     known = [field.alias or name for name, field in model.model_fields.items()]
     hint = did_you_mean(key, known) or f"; known are {', '.join(known)}"
     return f"unknown key `{key:.60}`{hint}"

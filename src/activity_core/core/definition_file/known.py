@@ -14,6 +14,26 @@ from activity_core.core.definition.event_type import EventType
 
 
 @dataclass(frozen=True, slots=True)
+class Installation:
+    """What this installation can do for tasks. None: not known here, so not checked.
+
+    Attributes:
+        plugins: of python tasks, in the environment of the workers.
+        source_plugins: of python sources.
+        queues: task queues that templates may name.
+        callbacks: whether other systems can answer http tasks later.
+    """
+
+    plugins: Collection[str] | None = None
+    source_plugins: Collection[str] | None = None
+    queues: Collection[str] | None = None
+    callbacks: bool = True
+
+
+ANY = Installation()
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """The parts in force, retired ones left out.
 
@@ -31,3 +51,4 @@ class Known:
     published_types: Mapping[str, EventType] = field(default_factory=dict)
     config: Collection[str] = ()
     api_keys: Collection[str] | None = None
+    installation: Installation = ANY

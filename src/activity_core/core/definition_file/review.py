@@ -5,7 +5,7 @@ and `apply`. The checks know what is wrong; here stands which parts they are ask
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from activity_core.core.definition_file.bundle import MAX_ISSUES, Bundle
@@ -16,6 +16,7 @@ from activity_core.core.definition_file.cycles import cycles
 from activity_core.core.definition_file.evolution import check_evolution
 from activity_core.core.definition_file.flow_advice import advise_on_flow
 from activity_core.core.definition_file.known import Known
+from activity_core.core.definition_file.saga_advice import advise_on_sagas
 from activity_core.core.definition_file.schedule_review import review_schedules
 from activity_core.core.errors import InvalidDefinitionError, Issue
 
@@ -65,7 +66,8 @@ def review(bundle: Bundle, known: Known | None, now: datetime) -> Review:
         )
     refusals += rival_claims(bundle, beside.sources, beside.event_types)
     for definition in bundle.definitions:
-        warnings += (bundle.issue(definition, *issue) for issue in advise_on_flow(definition))
+        advice = [*advise_on_flow(definition), *advise_on_sagas(definition)]
+        warnings += (bundle.issue(definition, *issue) for issue in advice)
     by_id = {definition.id: definition for definition in bundle.definitions}
     for definition_id, message in cycles(bundle.definitions, beside.definitions):
         definition = by_id[definition_id]
@@ -75,10 +77,12 @@ def review(bundle: Bundle, known: Known | None, now: datetime) -> Review:
 
 
 def _definitions(bundle: Bundle, known: Known | None) -> Iterator[Issue]:
-    connections = config = None
     if known is not None:
-        connections = {**known.connections, **{item.id: item for item in bundle.connections}}
-        config = known.config
+        known = replace(
+            known,
+            connections={**known.connections, **{item.id: item for item in bundle.connections}},
+            calendars={**known.calendars, **{item.id: item for item in bundle.calendars}},
+        )
     for definition in bundle.definitions:
-        for path, message in check_definition(definition, connections, config):
+        for path, message in check_definition(definition, known):
             yield bundle.issue(definition, path, message)

@@ -45,8 +45,9 @@ def decided(
     run, snapshot = voice.run, None
     try:
         about_run = run_variables(run) | {"version": run.version}
-        snapshot = take_snapshot(run.occurrence, about_run, config, context)
-        found = decide(definition, run.occurrence, run.run_id, context, config)
+        case = run.occurrence.case
+        snapshot = take_snapshot(run.occurrence, about_run, config, context, case)
+        found = decide(definition, run.occurrence, run.run_id, context, config, case=case)
     except EXPECTED as error:
         return failed(voice, failure_of(error), snapshot)
     tasks = new_tasks(found.tasks, voice.origin.at, calendars)
@@ -103,7 +104,7 @@ def new_tasks(
         *(NewTask(spec, TaskStatus.COMPLETED) for spec in done.values()),
         *(
             _ready(spec, at, calendars)
-            if done.keys() >= set(spec.needs) and not spec.late
+            if done.keys() >= set(spec.needs) and not spec.late and spec.join != "any_failed"
             else NewTask(spec, TaskStatus.PENDING)
             for spec in others
         ),

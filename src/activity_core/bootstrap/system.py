@@ -16,25 +16,24 @@ from temporalio.service import RPCError, TLSConfig
 
 from activity_core.adapters.http.guard import guarded_client
 from activity_core.adapters.http.key_sets import HttpKeySets
-from activity_core.adapters.http.performer import HttpPerformer
 from activity_core.adapters.http.source import HttpSource
 from activity_core.adapters.http.vault import Vault, open_vault
 from activity_core.adapters.kept_secrets import KeptSecrets
-from activity_core.adapters.plugins import PythonPerformer, PythonSource
+from activity_core.adapters.plugins import PythonSource
 from activity_core.adapters.postgres.doorbell import PostgresDoorbell
 from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
+from activity_core.adapters.postgres.sql_pools import SqlPools
 from activity_core.adapters.postgres.sql_source import SqlSource
 from activity_core.adapters.secrets import resolve_secret
 from activity_core.adapters.system_clock import SystemClock
 from activity_core.adapters.temporal.client import connect
 from activity_core.bootstrap.brokers import Brokers
+from activity_core.bootstrap.performers import performers
 from activity_core.bootstrap.required import required
 from activity_core.bootstrap.stores import Stores
 from activity_core.core.errors import UnavailableError
-from activity_core.core.rules.task_spec import TaskKind
 from activity_core.ports.context_source import ContextSource
-from activity_core.ports.task_performer import TaskPerformer
 from activity_core.services.callbacks import CallbackAddresses
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.flow import FlowControl
@@ -66,6 +65,7 @@ class System:
         *,
         http: httpx.AsyncClient,
         sql: SqlSource,
+        sql_tasks: SqlPools,
         vault: Vault | None,
     ) -> None:
         self.settings = settings
@@ -82,6 +82,7 @@ class System:
         self._secrets = KeptSecrets(self.clock, vault)
         self._http = http
         self._sql = sql
+        self._sql_tasks = sql_tasks
         self._temporal: Client | None = None
         self._temporal_lock = asyncio.Lock()
 
@@ -147,12 +148,6 @@ class System:
             "http": HttpSource(self._http),
             "python": PythonSource(),
         }
-        performers: Mapping[TaskKind, TaskPerformer] = {
-            TaskKind.HTTP: HttpPerformer(
-                self._http, catalogue.connection, self.callback_addresses().of
-            ),
-            TaskKind.PYTHON: PythonPerformer(),
-        }
         reader = ContextReader(sources, catalogue, settings.config)
         decider = RunDecider(reader, config=settings.config, deployment=settings.deployment)
         runner = Runner(
@@ -169,7 +164,7 @@ class System:
         )
         performer = Performer(
             stores.task_ledger,
-            performers,
+            performers(catalogue, self._http, self._sql_tasks, self.callback_addresses()),
             self.clock,
             self.doorbell,
             deployment=settings.deployment,
@@ -207,12 +202,15 @@ async def open_system(settings: Settings) -> AsyncIterator[System]:
         pool = await stack.enter_async_context(open_pool(url, settings.database_pool))
         doorbell = await stack.enter_async_context(PostgresDoorbell(url))
         http = await stack.enter_async_context(guarded_client(settings.http_allow))
-        sql = SqlSource()
+        sql, sql_tasks = SqlSource(), SqlPools()
         stack.push_async_callback(sql.close)
+        stack.push_async_callback(sql_tasks.close)
         vault = open_vault(os.environ)
         if vault is not None:
             stack.push_async_callback(vault.close)
-        system = System(settings, pool, doorbell, http=http, sql=sql, vault=vault)
+        system = System(
+            settings, pool, doorbell, http=http, sql=sql, sql_tasks=sql_tasks, vault=vault
+        )
         stack.push_async_callback(system.brokers.close)
         yield system
 

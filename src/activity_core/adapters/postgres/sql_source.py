@@ -1,22 +1,17 @@
 """Context from a PostgreSQL database: one read-only query with bind parameters.
 
 In: `services.runner` (local connections, inside a run's step) or a Temporal activity. Out: rows as
-JSON objects. A pool per connection, made when first needed.
+JSON objects.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
-from activity_core.adapters.secrets import resolve_secret
+from activity_core.adapters.postgres.sql_pools import Link, Pool, SqlPools
+from activity_core.adapters.postgres.sql_rows import json_row
 from activity_core.core.definition.connection import SqlConnection
-from activity_core.core.definition.duration import format_duration
 from activity_core.core.definition.source import SqlSource as SqlSourceConfig
 from activity_core.core.expression.condition import compile_expression
 from activity_core.core.expression.sql_binds import bind
@@ -24,14 +19,12 @@ from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
 from activity_core.core.run.errors import ContextUnavailableError
 from activity_core.ports.context_source import SourceRequest
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Mapping[str, object]]]
-
 
 class SqlSource:
     """Fetches sources of kind `sql`."""
 
     def __init__(self) -> None:
-        self._pools: dict[tuple[str, SqlConnection], Pool] = {}
+        self._pools = SqlPools(_read_only)
 
     async def fetch(self, request: SourceRequest) -> JsonValue:
         """A list of rows, each an object by column name.
@@ -44,7 +37,7 @@ class SqlSource:
         if config is None or connection is None or connection.sql_ is None:
             raise ContextUnavailableError("it needs a sql connection", subject=subject)
         try:
-            pool = await self._pool(connection.id, connection.sql_)
+            pool = await self._pools.of(connection.id, connection.sql_)
             rows = await _query(pool, connection.sql_, config, request.variables)
         except (psycopg.Error, PoolTimeout) as error:
             raise ContextUnavailableError(_first_line(error), subject=subject) from error
@@ -54,33 +47,11 @@ class SqlSource:
                 subject=subject,
                 hint="narrow the query, or raise max_rows of the connection",
             )
-        return parse_json(canonical_json([_json_row(row) for row in rows]))
+        return parse_json(canonical_json([json_row(row) for row in rows]))
 
     async def close(self) -> None:
         """Close all pools."""
-        for pool in self._pools.values():
-            await pool.close()
-        self._pools.clear()
-
-    async def _pool(self, name: str, config: SqlConnection) -> Pool:
-        key = (name, config)
-        if key not in self._pools:
-            options = (
-                f"-c timezone=UTC "
-                f"-c statement_timeout={int(config.statement_timeout.total_seconds() * 1000)}"
-            )
-            pool: Pool = AsyncConnectionPool(
-                resolve_secret(config.url),
-                min_size=0,
-                max_size=config.pool_size,
-                timeout=config.statement_timeout.total_seconds(),
-                kwargs={"options": options, "row_factory": dict_row},
-                configure=_read_only,
-                open=False,
-            )
-            self._pools[key] = pool
-            await pool.open()
-        return self._pools[key]
+        await self._pools.close()
 
 
 async def _query(
@@ -100,7 +71,7 @@ async def _query(
         return rows
 
 
-async def _read_only(link: psycopg.AsyncConnection[Mapping[str, object]]) -> None:
+async def _read_only(link: Link) -> None:
     """Every transaction of it begins READ ONLY, which its only statement cannot undo."""
     await link.set_read_only(True)
 
@@ -118,33 +89,6 @@ def _values(config: SqlSourceConfig, variables: Mapping[str, JsonValue]) -> Mapp
             for name, text in config.params.items()
         },
     }
-
-
-def _json_row(row: Mapping[str, object]) -> dict[str, JsonValue]:
-    return {name: _json_value(value) for name, value in row.items()}
-
-
-def _json_value(value: object) -> JsonValue:  # noqa: PLR0911 - one line per type
-    """Numbers as numbers (rules compare them), times as RFC 3339, bytes as base64."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case datetime() | date() | time():
-            return value.isoformat().replace("+00:00", "Z")
-        case timedelta():
-            return format_duration(value)
-        case UUID():
-            return str(value)
-        case bytes():
-            return base64.b64encode(value).decode()
-        case list():
-            return [_json_value(item) for item in value]
-        case dict():
-            return {str(key): _json_value(item) for key, item in value.items()}
-        case _:
-            return str(value)
 
 
 def _first_line(error: BaseException) -> str:

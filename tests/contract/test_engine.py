@@ -11,10 +11,13 @@ import pytest
 
 from activity_core.adapters.memory.engine import MemoryEngine
 from activity_core.core.errors import UnavailableError
+from activity_core.core.run.progress import Patience, TaskStep
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import Engine, WorkflowState
 
 EXECUTION = Execution("a" * 32, "activity-triage-e.1", ("run-1",))
+TASK = TaskStep("task-" + "b" * 32, [], Patience(1, 1.0, 1.0, 30.0))
+TASK_WORKFLOW = f"activity-task-{TASK.task_id}"
 CLOSED = tuple(set(WorkflowState) - {WorkflowState.RUNNING, WorkflowState.ABSENT})
 
 
@@ -54,6 +57,15 @@ async def test_a_closed_workflow_is_not_started_again(bench: Bench, state: Workf
     await bench.end(EXECUTION.workflow_id, state)
     await bench.engine.start(EXECUTION)
     assert await bench.engine.state(EXECUTION.workflow_id) is state
+
+
+async def test_a_task_is_started_once(bench: Bench):
+    for _ in range(2):
+        await bench.engine.start_task(TASK)
+    assert await bench.engine.state(TASK_WORKFLOW) is WorkflowState.RUNNING
+    await bench.end(TASK_WORKFLOW, WorkflowState.TERMINATED)
+    await bench.engine.start_task(TASK)
+    assert await bench.engine.state(TASK_WORKFLOW) is WorkflowState.TERMINATED
 
 
 async def test_only_running_workflows_are_signalled(bench: Bench):

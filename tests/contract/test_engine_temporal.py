@@ -18,8 +18,10 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 from tests.contract.test_engine import (  # noqa: F401 - the suite
+    TASK_WORKFLOW,
     Bench,
     test_a_closed_workflow_is_not_started_again,
+    test_a_task_is_started_once,
     test_a_tick_may_be_asked_for_again_and_again,
     test_only_running_workflows_are_cancelled,
     test_only_running_workflows_are_signalled,
@@ -32,6 +34,7 @@ from tests.temporal_server import eventually, temporal_client
 
 from activity_core.adapters.temporal.engine import OVERDUE_TICK, TemporalEngine
 from activity_core.core.errors import UnavailableError
+from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
 from activity_core.workflows.messages import SLOT_TICK
@@ -71,30 +74,36 @@ def with_interceptor(client: Client, interceptor: Interceptor) -> Client:
 
 
 class Apart:
-    """The engine with workflow ids of this test alone."""
+    """The engine with workflow ids of this test alone; that of the task one test alone has."""
 
     def __init__(self, engine: TemporalEngine, prefix: str) -> None:
         self.engine = engine
         self.prefix = prefix
 
+    def named(self, workflow_id: str) -> str:
+        return workflow_id if workflow_id == TASK_WORKFLOW else self.prefix + workflow_id
+
     async def start(self, execution: Execution) -> None:
-        name = self.prefix + execution.workflow_id
+        name = self.named(execution.workflow_id)
         await self.engine.start(replace(execution, workflow_id=name))
 
+    async def start_task(self, step: TaskStep) -> None:
+        await self.engine.start_task(step)
+
     async def signal(self, workflow_id: str) -> bool:
-        return await self.engine.signal(self.prefix + workflow_id)
+        return await self.engine.signal(self.named(workflow_id))
 
     async def cancel(self, workflow_id: str) -> bool:
-        return await self.engine.cancel(self.prefix + workflow_id)
+        return await self.engine.cancel(self.named(workflow_id))
 
     async def terminate(self, workflow_id: str) -> bool:
-        return await self.engine.terminate(self.prefix + workflow_id)
+        return await self.engine.terminate(self.named(workflow_id))
 
     async def tick(self) -> None:
         await self.engine.tick()
 
     async def state(self, workflow_id: str) -> WorkflowState:
-        return await self.engine.state(self.prefix + workflow_id)
+        return await self.engine.state(self.named(workflow_id))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +125,7 @@ def bench(client: Client, request: pytest.FixtureRequest) -> Bench:
     }
 
     async def end(workflow_id: str, state: WorkflowState) -> None:
-        handle = client.get_workflow_handle(engine.prefix + workflow_id)
+        handle = client.get_workflow_handle(engine.named(workflow_id))
 
         async def ended() -> bool:
             return await engine.state(workflow_id) is state

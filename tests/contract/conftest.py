@@ -20,6 +20,7 @@ from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
 from activity_core.adapters.memory.slot_ledger import MemorySlotLedger
 from activity_core.adapters.memory.state import State
+from activity_core.adapters.memory.task_desk import MemoryTaskDesk
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.adapters.postgres.backfills import PostgresBackfills
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
@@ -35,6 +36,7 @@ from activity_core.adapters.postgres.run_control import PostgresRunControl
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
 from activity_core.adapters.postgres.slot_ledger import PostgresSlotLedger
+from activity_core.adapters.postgres.task_desk import PostgresTaskDesk
 from activity_core.adapters.postgres.task_ledger import PostgresTaskLedger
 
 
@@ -53,6 +55,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             run_control=PostgresRunControl(pool, tenant),
             run_ledger=PostgresRunLedger(pool, tenant),
             task_ledger=PostgresTaskLedger(pool, tenant),
+            task_desk=PostgresTaskDesk(pool, tenant),
             registry=PostgresRegistryStore(pool, tenant),
             outbox=PostgresOutbox(pool, tenant),
             dead_letters=PostgresDeadLetters(pool, tenant),
@@ -75,6 +78,7 @@ def memory(tenant: str) -> Stores:
         run_control=MemoryRunControl(state),
         run_ledger=MemoryRunLedger(state),
         task_ledger=MemoryTaskLedger(state),
+        task_desk=MemoryTaskDesk(state),
         registry=MemoryRegistryStore(state),
         outbox=MemoryOutbox(state),
         dead_letters=MemoryDeadLetters(state),

@@ -38,6 +38,7 @@ from activity_core.ports.run_control import RunControl
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import RunQueue
 from activity_core.ports.slot_ledger import SlotLedger
+from activity_core.ports.task_desk import TaskDesk
 from activity_core.ports.task_ledger import TaskLedger
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -61,6 +62,7 @@ class Stores:
     run_control: RunControl
     run_ledger: RunLedger
     task_ledger: TaskLedger
+    task_desk: TaskDesk
     registry: RegistryStore
     outbox: Outbox
     dead_letters: DeadLetters

@@ -5,7 +5,7 @@ whose reloading for every workflow would double what it costs (20 instead of 10 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -47,25 +47,53 @@ def build_worker(client: Client, steps: RunSteps, queue: str, *, parallel: int =
     )
 
 
-def build_task_worker(client: Client, steps: RunSteps, queue: str, *, parallel: int = 50) -> Worker:
-    """A worker for one queue that task templates name."""
+def build_task_worker(
+    client: Client,
+    steps: RunSteps,
+    queue: str,
+    *,
+    rate: float | None = None,
+    parallel: int = 50,
+) -> Worker:
+    """A worker for one queue that task templates name.
+
+    `rate`: attempts that may begin per second, over all workers of the queue.
+    """
     return Worker(
         client,
         task_queue=queue,
         activities=steps.of_tasks,
         max_concurrent_activities=parallel,
+        max_task_queue_activities_per_second=rate,
         graceful_shutdown_timeout=GRACE,
     )
 
 
 @asynccontextmanager
+async def task_workers(
+    client: Client, steps: RunSteps, queues: Sequence[str], rates: Mapping[str, float]
+) -> AsyncIterator[None]:
+    """Workers for queues that task templates name, while inside; `rates` by queue."""
+    async with AsyncExitStack() as stack:
+        for queue in dict.fromkeys(queues):
+            worker = build_task_worker(client, steps, queue, rate=rates.get(queue))
+            await stack.enter_async_context(worker)
+        yield
+    await asyncio.sleep(SETTLING)
+
+
+@asynccontextmanager
 async def workers(
-    client: Client, steps: RunSteps, queue: str, extra_queues: Sequence[str] = ()
+    client: Client,
+    steps: RunSteps,
+    queue: str,
+    extra_queues: Sequence[str] = (),
+    rates: Mapping[str, float] | None = None,
 ) -> AsyncIterator[Worker]:
     """Workers for the runs and for every extra queue, while inside; yields that of the runs."""
-    async with AsyncExitStack() as stack:
-        for extra in dict.fromkeys(extra_queues):
-            if extra != queue:
-                await stack.enter_async_context(build_task_worker(client, steps, extra))
-        yield await stack.enter_async_context(build_worker(client, steps, queue))
-    await asyncio.sleep(SETTLING)
+    extra = [each for each in extra_queues if each != queue]
+    async with (
+        task_workers(client, steps, extra, rates or {}),
+        build_worker(client, steps, queue) as worker,
+    ):
+        yield worker

@@ -1,7 +1,8 @@
 """What every store of runs lets an operator do to one."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from tests.contract.slots import MINUTE, cursor, fire, plan
@@ -195,13 +196,14 @@ async def test_a_run_again_is_for_the_same_and_says_of_which(stores: Stores):
     first, created = await again(stores, run_id)
     assert created
     assert first == ids.run_id(stores.tenant, ID, "a.1")
-    told, before = await stores.reading.run(first), await stores.reading.run(run_id)
+    told: Mapping[str, Any] = await stores.reading.run(first)
+    before = await stores.reading.run(run_id)
     same = ("definition_id", "version_used", "trigger", "events", "input", "scheduled_for")
     assert {name: told[name] for name in same} == {name: before[name] for name in same}
     assert (told["rerun_of"], told["status"], told["attempt"]) == (run_id, "pending", 1)
     assert (before["rerun_of"], before["status"]) == (None, "completed")
-    [decision] = told["decisions"]  # type: ignore[misc]  # it is JSON
-    assert (decision["outcome"], decision["reason"]) == ("fired", "run again")  # type: ignore[index,call-overload]
+    [decision] = told["decisions"]
+    assert (decision["outcome"], decision["reason"]) == ("fired", "run again")
     [second] = await stores.compose()
     assert second.runs == (first,)
     async with stores.run_ledger.open(second.execution_id, AT) as opened:
@@ -249,9 +251,9 @@ async def test_the_log_is_told_with_the_run_oldest_first(stores: Stores):
     for line in lines:
         async with stores.run_control.hold(run_id) as held:
             await held.note(line, AT)
-    log = (await stores.reading.run(run_id))["log"]
+    told: Mapping[str, Any] = await stores.reading.run(run_id)
     at = ids.occurrence_of_slot(AT)
-    assert [dict(line, reason="") for line in log] == [  # type: ignore[union-attr,call-overload]
+    assert [dict(line, reason="") for line in told["log"]] == [
         {"action": "task_skipped", "at": at, "by": "ann", "reason": "", "about": "task-1"},
         {"action": "cancelled", "at": at, "by": "bob", "reason": "", "about": ""},
     ]

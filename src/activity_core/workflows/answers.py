@@ -11,9 +11,6 @@ from activity_core.core.errors import MalformedJsonError
 from activity_core.core.jsontext import JsonValue, parse_json
 from activity_core.core.run.errors import TaskFailedError
 
-MAX_BYTES = 1 << 20
-"""As much as outputs of other tasks may be."""
-
 _JSON, _NULL = frozenset({"json/plain", "json/protobuf"}), "binary/null"
 
 
@@ -21,22 +18,19 @@ def outputs_of(answer: RawValue) -> JsonValue:
     """The JSON in a payload.
 
     Raises:
-        TaskFailedError: of type `too_large` or `unserialisable`.
+        TaskFailedError: of type `unserialisable`.
     """
     payload = answer.payload
     encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
     if encoding == _NULL:
         return None
     if encoding not in _JSON:
-        raise _refused("unserialisable", f"it answers {encoding or 'an unknown format'}, not JSON")
-    if len(payload.data) > MAX_BYTES:
-        size = len(payload.data)
-        raise _refused("too_large", f"it answers {size} bytes, over the limit of {MAX_BYTES}")
+        raise _refused(f"it answers {encoding or 'an unknown format'}, not JSON")
     try:
         return parse_json(payload.data)
     except MalformedJsonError as error:
-        raise _refused("unserialisable", f"it answers unusable JSON: {error}") from None
+        raise _refused(f"it answers unusable JSON: {error}") from None
 
 
-def _refused(kind: str, message: str) -> TaskFailedError:
-    return TaskFailedError(message, type=kind, retryable=False)
+def _refused(message: str) -> TaskFailedError:
+    return TaskFailedError(message, type="unserialisable", retryable=False)

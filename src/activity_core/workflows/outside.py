@@ -64,6 +64,10 @@ class Outside:
         future = self._expected[task_id] = asyncio.get_running_loop().create_future()
         return future
 
+    def look(self) -> None:
+        """Ask again, for what came before somebody listened."""
+        self._doorbell.rung = True
+
     def settle(self, task_id: str, end: TaskEnd) -> bool:
         """The end of a task that is expected; False if it is not."""
         future = self._expected.pop(task_id, None)

@@ -165,6 +165,7 @@ class TaskGraph:
 
     async def _called_back(self, step: TaskStep, asked: TaskEnd) -> TaskEnd:
         done = self._outside.expect(step.task_id)
+        self._outside.look()
         within = timedelta(seconds=asked.wait_seconds)
         try:
             await workflow.wait_condition(done.done, timeout=within)
@@ -183,6 +184,7 @@ class TaskGraph:
         if self._following:
             self._following = window.following
             self._graph.add(window.tasks)
+            self._outside.look()
         if window.stop:
             self._stop()
 

@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     """Private networks and host names that definitions may reach by HTTP."""
     task_queues: list[str] = Field(default_factory=list)
     """Task queues beyond `activity-core-runs` that this worker serves."""
+    external_task_queues: list[str] = Field(default_factory=list)
+    """Task queues that templates may name, and that workers of the teams serve."""
+    task_queue_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Attempts per second by task queue, over all workers of it."""
     max_runs_per_execution: Annotated[int, Field(ge=1, le=200)] = 100
     recovery_rate: Annotated[float, Field(gt=0, le=1_000)] = 20.0
     """Runs a second that may make up for missed slots, over all definitions."""

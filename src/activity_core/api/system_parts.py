@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from activity_core.adapters.nats.streams import INBOX_STREAM
 from activity_core.api.parts import ApiParts, Caution, Probe
 from activity_core.bootstrap.event_review import event_review
+from activity_core.bootstrap.performers import installation_of
 from activity_core.bootstrap.system import System
 from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
@@ -43,6 +44,7 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
         clock,
         config=settings.config,
         api_keys=settings.api_keys.keys(),
+        installation=installation_of(settings),
     )
 
     run_desk = RunDesk(

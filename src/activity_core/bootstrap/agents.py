@@ -32,7 +32,7 @@ from activity_core.services.slot_auditor import SlotAuditor
 from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import Starter
 from activity_core.settings import RUNS_QUEUE
-from activity_core.workflows.worker import workers
+from activity_core.workflows.worker import task_workers, workers
 
 Agent = Callable[[System], Coroutine[Any, Any, None]]
 
@@ -120,9 +120,17 @@ async def starter(system: System) -> None:
 
 async def worker(system: System) -> None:
     """Carries out runs and performs automated tasks."""
-    client = await system.temporal_when_there()
-    extra = system.settings.task_queues
-    async with workers(client, system.run_steps(), RUNS_QUEUE, extra):
+    client, settings = await system.temporal_when_there(), system.settings
+    extra, rates = settings.task_queues, settings.task_queue_rates
+    async with workers(client, system.run_steps(), RUNS_QUEUE, extra, rates):
+        await asyncio.Event().wait()
+
+
+async def task_worker(system: System) -> None:
+    """Performs automated tasks of the queues that the settings name, and carries out no runs."""
+    client, settings = await system.temporal_when_there(), system.settings
+    steps = system.run_steps()
+    async with task_workers(client, steps, settings.task_queues, settings.task_queue_rates):
         await asyncio.Event().wait()
 
 
@@ -192,3 +200,6 @@ AGENTS: Mapping[str, Agent] = {
     agent.__name__: agent
     for agent in (router, flow, intake, starter, worker, relay, reconciler, auditor)
 }
+"""Those of a whole installation."""
+ALONE: Mapping[str, Agent] = {"task_worker": task_worker}
+"""Those that only processes of their own are made of."""

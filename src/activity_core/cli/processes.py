@@ -24,7 +24,7 @@ AGENT_HELP = {
     "flow": "Let held events go on when it is their turn.",
     "intake": "Take events from the broker into the inbox.",
     "starter": "Start workflows for decided runs.",
-    "worker": "Carry out runs and automated tasks.",
+    "worker": "Carry out runs and automated tasks; or only tasks of some queues.",
     "relay": "Publish recorded events to the broker.",
     "reconciler": "Keep Temporal's schedules equal to the registry.",
     "auditor": "Close runs that nobody else will; keep house in the database.",
@@ -39,7 +39,8 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Processes")(api)
     app.command("all", rich_help_panel="Processes")(all_in_one)
     for name, text in AGENT_HELP.items():
-        app.command(name, help=text, rich_help_panel="Processes")(_agent_command(name))
+        command = worker if name == "worker" else _agent_command(name)
+        app.command(name, help=text, rich_help_panel="Processes")(command)
 
 
 def dev(
@@ -88,6 +89,32 @@ def all_in_one() -> None:
     _run_agents(list(AGENT_HELP), with_api=True)
 
 
+def worker(
+    task_queue: Annotated[
+        list[str] | None,
+        typer.Option(help="Serve this queue, and nothing else; may be given several times."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Attempts per second of each of these queues, over all its workers."),
+    ] = None,
+) -> None:
+    """Carry out runs and the tasks of the queues in the settings, or of the queues given here.
+
+    Raises:
+        typer.BadParameter: a rate without queues, or none that anything could happen at.
+    """
+    if rate is not None and (rate <= 0 or not task_queue):
+        raise typer.BadParameter("must be more than 0, and needs --task-queue", param_hint="--rate")
+    if not task_queue:
+        _run_agents(["worker"], with_api=False)
+        return
+    settings = _started()
+    rates = settings.task_queue_rates | (dict.fromkeys(task_queue, rate) if rate else {})
+    own = settings.model_copy(update={"task_queues": task_queue, "task_queue_rates": rates})
+    _serve(own, ["task_worker"], with_api=False)
+
+
 def _agent_command(name: str) -> Callable[[], None]:
     def command() -> None:
         _run_agents([name], with_api=False)
@@ -96,9 +123,13 @@ def _agent_command(name: str) -> Callable[[], None]:
 
 
 def _run_agents(names: list[str], *, with_api: bool) -> None:
+    _serve(_started(), names, with_api=with_api)
+
+
+def _serve(settings: "Settings", names: list[str], *, with_api: bool) -> None:
     from activity_core.cli.serve import serve_system  # noqa: PLC0415 - keeps --help quick
 
-    _run(serve_system(_started(), names, with_api=with_api))
+    _run(serve_system(settings, names, with_api=with_api))
 
 
 def _started(*, quiet: bool = False) -> "Settings":

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from activity_core.adapters.postgres.migrate import check_migrated
 from activity_core.api.server import ApiServer
-from activity_core.bootstrap.agents import AGENTS
+from activity_core.bootstrap.agents import AGENTS, ALONE
 from activity_core.bootstrap.system import System, open_system
 from activity_core.services.loop import until_available
 from activity_core.settings import Settings
@@ -44,7 +44,7 @@ async def running(
     Should one of them fail (they do not, for outages), everything inside is cancelled.
     """
     async with _ungrouped(), asyncio.TaskGroup() as group:
-        tasks = [group.create_task(AGENTS[name](system), name=name) for name in agents]
+        tasks = [group.create_task({**AGENTS, **ALONE}[name](system), name=name) for name in agents]
         if beside is not None:
             tasks.append(group.create_task(beside()))
         server = ApiServer(system, everything=len(agents) > 1) if with_api else None

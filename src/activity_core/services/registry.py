@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from activity_core.core.definition_file.bundle import Bundle
-from activity_core.core.definition_file.known import Known
+from activity_core.core.definition_file.known import ANY, Installation, Known
 from activity_core.core.definition_file.review import passed
 from activity_core.core.errors import ConflictError, Issue, NotFoundError
 from activity_core.ports.clock import Clock
@@ -31,7 +31,10 @@ _IDLE = {
 
 
 class Registry:
-    """The parts of one tenant. `api_keys`: their names; None: sources may list any."""
+    """The parts of one tenant. `api_keys`: their names; None: sources may list any.
+
+    `installation`: what tasks may use.
+    """
 
     def __init__(
         self,
@@ -41,12 +44,14 @@ class Registry:
         *,
         config: Mapping[str, object],
         api_keys: Collection[str] | None = None,
+        installation: Installation = ANY,
     ) -> None:
         self._store = store
         self._doorbell = doorbell
         self._clock = clock
         self._config = config
         self._api_keys = api_keys
+        self._installation = installation
 
     async def apply(self, bundle: Bundle, actor: str) -> ApplyReport:
         """Upsert a set, all or nothing; what is absent from it stays as it is.
@@ -85,6 +90,7 @@ class Registry:
             {id_: entry.part for id_, entry in types.items()},
             self._config.keys(),
             self._api_keys,
+            self._installation,
         )
 
     async def retire(self, definition_id: str, actor: str, reason: str = "") -> RegistryEntry:

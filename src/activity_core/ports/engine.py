@@ -40,6 +40,14 @@ class Engine(Protocol):
         """
         ...
 
+    async def start_case(self, case_id: str, workflow_id: str) -> None:
+        """Start OngoingCase for a case, or ring it if it runs. Doing it again does no harm.
+
+        Raises:
+            UnavailableError: unknown whether it was started or rung; do it again.
+        """
+        ...
+
     async def signal(self, workflow_id: str) -> bool:
         """Ring the workflow's doorbell; False if it is not there or closed."""
         ...

@@ -80,7 +80,7 @@ class RunRecorder:
                 if not run.recorded
             ]
             await execution.record(_records(found), at)
-        _count(found)
+        count_records(_records(found))
         return found
 
     async def _in_one(
@@ -101,7 +101,7 @@ class RunRecorder:
             # Not inside: a transaction must not wait for a second connection to the same store.
             await self._catalogue.learn(unknown)
             return await self._in_one(execution_id, only, members)
-        _count(found)
+        count_records(_records(found))
         return found
 
     async def _outcome(self, run: ClaimedRun, at: datetime) -> RunRecord | list[SourceStep] | None:
@@ -115,8 +115,9 @@ def _records(found: Sequence[Recorded]) -> list[RunRecord]:
     return [each.outcome for each in found if isinstance(each.outcome, RunRecord)]
 
 
-def _count(found: Sequence[Recorded]) -> None:
-    for record in _records(found):
+def count_records(records: Sequence[RunRecord]) -> None:
+    """Tell metrics of runs that were recorded."""
+    for record in records:
         RUNS.labels(record.status).inc()
         for task in record.tasks:
             TASKS_CREATED.labels(task.spec.kind).inc()

@@ -13,12 +13,19 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activity_core.workflows.case_steps import CaseSteps
+from activity_core.workflows.ongoing_case import OngoingCase
 from activity_core.workflows.perform_task import PerformTask
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.slot_tick import SlotTick
 from activity_core.workflows.steps import RunSteps
 
-PASSED_THROUGH = ("activity_core.core.run.progress", "activity_core.workflows.messages")
+PASSED_THROUGH = (
+    "activity_core.core.case.progress",
+    "activity_core.core.run.progress",
+    "activity_core.workflows.case_messages",
+    "activity_core.workflows.messages",
+)
 
 GRACE = timedelta(seconds=10)
 """On shutdown, how long steps under way may take to end."""
@@ -28,17 +35,24 @@ SETTLING = 0.3
 interpreter that ends meanwhile aborts: 4 of 45 exits without this pause, none of 90 with it."""
 
 
-def build_worker(client: Client, steps: RunSteps, queue: str, *, parallel: int = 50) -> Worker:
-    """A worker for runs; `parallel` bounds workflow tasks, local and ordinary activities each.
+def build_worker(
+    client: Client,
+    steps: RunSteps,
+    queue: str,
+    *,
+    cases: CaseSteps | None = None,
+    parallel: int = 50,
+) -> Worker:
+    """A worker for runs and, with their steps, for cases.
 
-    A starter whose client this is may have its workflows started on it eagerly.
+    `parallel` bounds workflow tasks, local and ordinary activities each. A starter whose client this is may have its workflows started on it eagerly.
     """
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return Worker(
         client,
         task_queue=queue,
-        workflows=[RunActivity, SlotTick, PerformTask],
-        activities=steps.of_runs,
+        workflows=[RunActivity, SlotTick, PerformTask, *([OngoingCase] if cases else ())],
+        activities=[*steps.of_runs, *(cases.all if cases else ())],
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         max_concurrent_workflow_tasks=parallel,
         max_concurrent_local_activities=parallel,
@@ -89,11 +103,13 @@ async def workers(
     queue: str,
     extra_queues: Sequence[str] = (),
     rates: Mapping[str, float] | None = None,
+    *,
+    cases: CaseSteps | None = None,
 ) -> AsyncIterator[Worker]:
-    """Workers for the runs and for every extra queue, while inside; yields that of the runs."""
+    """Workers for the runs, for cases if they are to be served, and for every extra queue, while inside; yields that of the runs."""
     extra = [each for each in extra_queues if each != queue]
     async with (
         task_workers(client, steps, extra, rates or {}),
-        build_worker(client, steps, queue) as worker,
+        build_worker(client, steps, queue, cases=cases) as worker,
     ):
         yield worker

@@ -15,6 +15,7 @@ class MemoryEngine:
         self.started: dict[str, Execution] = {}
         self.tasks: dict[str, TaskStep] = {}
         self.states: dict[str, WorkflowState] = {}
+        self.cases: dict[str, str] = {}
         self.signals: list[str] = []
         self.ticks = 0
 
@@ -33,6 +34,14 @@ class MemoryEngine:
         if workflow_id not in self.states:
             self.tasks[workflow_id] = step
             self.states[workflow_id] = WorkflowState.RUNNING
+        self.failures.raise_after()
+
+    async def start_case(self, case_id: str, workflow_id: str) -> None:
+        """Start it, or ring it if it runs."""
+        self.failures.raise_before()
+        self.cases[workflow_id] = case_id
+        self.states[workflow_id] = WorkflowState.RUNNING
+        self.signals.append(workflow_id)
         self.failures.raise_after()
 
     async def signal(self, workflow_id: str) -> bool:

@@ -13,6 +13,7 @@ from activity_core.core import ids
 from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
+from activity_core.workflows.case_messages import ONGOING_CASE, RING, CaseRequest
 from activity_core.workflows.messages import (
     PERFORM_ALONE,
     RUN_ACTIVITY,
@@ -90,6 +91,26 @@ class TemporalEngine:
                 task_timeout=TASK_TIMEOUT,
             ),
         )
+
+    async def start_case(self, case_id: str, workflow_id: str) -> None:
+        """Start OngoingCase for a case, or ring it if it runs. Doing it again does no harm.
+
+        Raises:
+            UnavailableError: unknown whether it was started or rung; do it again.
+        """
+        try:
+            await self._client.start_workflow(
+                ONGOING_CASE,
+                CaseRequest(case_id),
+                id=workflow_id,
+                task_queue=self._queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=TASK_TIMEOUT,
+                start_signal=RING,
+            )
+        except RPCError as error:
+            raise unavailable(error, f"starting {workflow_id}") from error
 
     async def signal(self, workflow_id: str) -> bool:
         """Ring the workflow's doorbell; False if it is not there or closed."""

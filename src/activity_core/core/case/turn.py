@@ -10,15 +10,12 @@ from datetime import datetime
 
 from activity_core.core.case.case import Case, State
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.definition.lifecycle import STATE_VARIABLES
-from activity_core.core.errors import ExpressionError
+from activity_core.core.definition.lifecycle import MOST_STATE_BYTES, STATE_VARIABLES
+from activity_core.core.errors import ExpressionError, MalformedJsonError
 from activity_core.core.expression.condition import compile_expression
-from activity_core.core.jsontext import JsonValue, canonical_json
+from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
 from activity_core.core.rules.occurrence import Occurrence
 from activity_core.core.run.errors import LimitExceededError
-
-MAX_STATE_BYTES = 65_536
-"""Of a state as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +58,22 @@ def turn(definition: ActivityDefinition, case: Case, occurrence: Occurrence) -> 
         raise
     if not isinstance(state, dict):
         raise ExpressionError("must be a map", subject="state.update")
-    if (size := len(canonical_json(state))) > MAX_STATE_BYTES:
+    _check_size(state)
+    return Turn(state, _ends(definition, seen | {"state": state}))
+
+
+def _check_size(state: JsonValue) -> None:
+    """Also of its nesting: each event may wrap what was there once more."""
+    try:
+        text = canonical_json(state)
+        parse_json(text)
+    except (MalformedJsonError, RecursionError):
+        raise LimitExceededError("nests too deeply", subject="state.update") from None
+    if len(text) > MOST_STATE_BYTES:
         raise LimitExceededError(
-            f"the state has {size} bytes, over the limit of {MAX_STATE_BYTES}",
+            f"the state has {len(text)} bytes, over the limit of {MOST_STATE_BYTES}",
             subject="state.update",
         )
-    return Turn(state, _ends(definition, seen | {"state": state}))
 
 
 def _ends(definition: ActivityDefinition, seen: dict[str, JsonValue]) -> bool:

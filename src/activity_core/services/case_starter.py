@@ -1,0 +1,49 @@
+"""The case starter: what the router queued for a case gets its workflow to look.
+
+In: doorbells. Out: open cases, whose workflows are started or rung. A crash in between is repaired
+by ringing again: a ring carries nothing, and a case is opened by rows.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from activity_core.ports.cases import CaseStore, Ring
+from activity_core.ports.clock import Clock
+from activity_core.ports.engine import Engine
+
+BATCH = 500
+AT_ONCE = 32
+"""Requests under way at the same time."""
+
+
+class CaseStarter:
+    """Starts and rings the cases of one tenant; several may run at once."""
+
+    def __init__(self, cases: CaseStore, engine: Engine, clock: Clock) -> None:
+        self._cases = cases
+        self._engine = engine
+        self._clock = clock
+
+    async def step(self) -> bool:
+        """Deliver the oldest doorbells; True if there may be more.
+
+        Raises:
+            UnavailableError: some are not delivered; they stay.
+        """
+        rings = await self._cases.rings(BATCH, self._clock.now())
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def ring(case: Ring) -> None:
+            async with gate:
+                await self._engine.start_case(case.case_id, case.workflow_id)
+
+        results = await asyncio.gather(*map(ring, rings), return_exceptions=True)
+        await self._cases.drop_rings(_delivered(rings, results))
+        for result in results:
+            if result is not None:
+                raise result
+        return bool(rings)
+
+
+def _delivered(rings: Sequence[Ring], results: Sequence[BaseException | None]) -> list[Ring]:
+    return [ring for ring, result in zip(rings, results, strict=True) if result is None]

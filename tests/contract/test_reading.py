@@ -411,6 +411,11 @@ async def test_a_task_is_shown_whole(stores: Stores):
         "groups": ["a", "b"],
         "wait": True,
         "due_at": None,
+        "follow_up_at": None,
+        "claimed_by": None,
+        "revision": 0,
+        "role": "task",
+        "about": None,
         "outcome": None,
         "outputs": None,
         "error": None,
@@ -456,6 +461,9 @@ async def test_tasks_by_run_definition_status_assignee_and_group(stores: Stores)
     assert await found(assignee="ann") == {"b"}
     assert await found(group="y") == {"a", "b"}
     assert await found(group="x", assignee="ann") == set()
+    assert await found(kind="human", open="true") == {"a", "b", "c"}
+    assert await found(kind="http") == await found(open="false") == set()
+    assert await found(claimed_by="ann") == set()
 
 
 async def test_decisions_by_definition_outcome_and_occurrence(stores: Stores):

@@ -85,12 +85,22 @@ class Reading(Protocol):
         ...
 
     async def tasks(self, query: Query) -> Page:
-        """Filters: run_id, definition_id, status, assignee, group (one of its groups).
+        """Filters: run_id, definition_id, status, kind, assignee, claimed_by, group (one of its).
+
+        Also open: `true` (not ended yet) or `false`.
 
         Items: task_id, run_id, definition_id, version, rule, spec_id, item, kind, title, status,
-        inputs, needs, assignee, groups, wait, due_at, outcome, outputs, error, comment,
-        completed_by, created_at, started_at, finished_at, attempts. The texts from outcome to
-        completed_by are null until the task ended.
+        inputs, needs, assignee, groups, wait, due_at, follow_up_at, claimed_by, revision, role,
+        about, outcome, outputs, error, comment, completed_by, created_at, started_at, finished_at,
+        attempts. The texts from outcome to completed_by are null until the task ended.
+        """
+        ...
+
+    async def task_inbox(self, query: Query) -> Page:
+        """Tasks that people can do now: those due first come first, those never due last.
+
+        Filters: group, assignee, claimed_by, definition_id. Items as of `tasks`. There is no time
+        to bound: since and until are not asked for.
         """
         ...
 

@@ -29,8 +29,9 @@ def page(
     place_of: Callable[[T], Place],
     filters: Mapping[str, Callable[[T, str], bool]],
     item: Callable[[T], Json],
+    ascending: bool = False,
 ) -> Page:
-    """The page that was asked for.
+    """The page that was asked for; the newest first, unless it is `ascending`.
 
     Raises:
         BadInputError: a filter, cursor or limit that cannot be.
@@ -48,10 +49,10 @@ def page(
             for row in rows
             if since <= place_of(row) < until
             and all(filters[name](row, wanted) for name, wanted in query.filters.items())
-            and (start is None or place_of(row) < start)
+            and (start is None or (place_of(row) > start if ascending else place_of(row) < start))
         ),
         key=lambda pair: pair[0],
-        reverse=True,
+        reverse=not ascending,
     )
     shown = found[: query.limit]
     rest = len(found) > len(shown)

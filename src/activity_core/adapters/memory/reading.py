@@ -15,6 +15,7 @@ from activity_core.adapters.memory.reading_rows import (
 from activity_core.adapters.memory.rows import RunRow
 from activity_core.adapters.memory.schedule_row import schedule_row
 from activity_core.adapters.memory.state import State, Tables
+from activity_core.adapters.memory.task_lists import inbox_page, tasks_page
 from activity_core.core.errors import AmbiguousError, NotFoundError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.ports.reading import Page, Query, Row
@@ -98,19 +99,11 @@ class MemoryReading:
 
     async def tasks(self, query: Query) -> Page:
         """See `Reading.tasks`."""
-        return page(
-            query,
-            self._tables.tasks.values(),
-            place_of=lambda row: place(row.created_at, row.task.task_id),
-            filters={
-                "run_id": lambda row, wanted: row.task.run_id == wanted,
-                "definition_id": lambda row, wanted: row.task.definition_id == wanted,
-                "status": lambda row, wanted: row.task.status == wanted,
-                "assignee": lambda row, wanted: row.task.assignee == wanted,
-                "group": lambda row, wanted: wanted in row.task.groups,
-            },
-            item=task_item,
-        )
+        return tasks_page(query, self._tables)
+
+    async def task_inbox(self, query: Query) -> Page:
+        """See `Reading.task_inbox`."""
+        return inbox_page(query, self._tables)
 
     async def task(self, task_id: str) -> Row:
         """See `Reading.task`."""

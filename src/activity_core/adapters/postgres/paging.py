@@ -27,15 +27,17 @@ class Listing:
 
     Attributes:
         select: `select … from … where` and a first condition; parameter `tenant`.
-        place: the columns that order it (newest first); the first is a time.
+        place: the columns that order it; the first is a time.
         filters: the condition of each filter; its parameter has the filter's name.
         item: a row as JSON.
+        ascending: the earliest first; else the newest.
     """
 
     select: str
     place: tuple[str, ...]
     filters: Mapping[str, str]
     item: Callable[[DictRow], dict[str, JsonValue]]
+    ascending: bool = False
 
 
 async def page_of(
@@ -58,9 +60,11 @@ async def page_of(
     if query.until:
         conditions.append(f"{listing.place[0]} < %(until)s")
     if after:
-        conditions.append(f"({columns}) < ({', '.join(f'%({name})s' for name in after)})")
-    newest_first = ", ".join(f"{column} desc" for column in listing.place)
-    statement = f"{' and '.join(conditions)} order by {newest_first} limit %(limit)s"
+        beyond = ">" if listing.ascending else "<"
+        conditions.append(f"({columns}) {beyond} ({', '.join(f'%({name})s' for name in after)})")
+    direction = "asc" if listing.ascending else "desc"
+    order = ", ".join(f"{column} {direction}" for column in listing.place)
+    statement = f"{' and '.join(conditions)} order by {order} limit %(limit)s"
     wanted = {name: prose(value) for name, value in query.filters.items()}
     bounds = {"since": query.since, "until": query.until, "limit": query.limit + 1}
     parameters = {**values, **wanted, **after, **bounds}

@@ -24,9 +24,9 @@ from activity_core.adapters.postgres.reading_rows import (
 )
 from activity_core.adapters.postgres.run_control_queries import LOG
 from activity_core.adapters.postgres.storable import prose
+from activity_core.adapters.postgres.task_lists import TASK_INBOX, tasks_listing, whose_inbox
 from activity_core.core import ids
 from activity_core.core.errors import AmbiguousError, NotFoundError
-from activity_core.core.run.task import FINAL
 from activity_core.ports.reading import Page, Query, Row
 from activity_core.ports.refusals import cut
 
@@ -56,20 +56,6 @@ _RUNS = Listing(
 _RUNS_OF_EVENT = replace(
     _RUNS, filters={**_RUNS.filters, "source": "true", "event_id": queries.RUNS_OF_EVENT}
 )
-_TASKS = Listing(
-    queries.TASKS,
-    ("t.created_at", "t.task_id"),
-    {
-        "run_id": "t.run_id = %(run_id)s",
-        "definition_id": "t.definition_id = %(definition_id)s",
-        "status": "t.status = %(status)s",
-        "assignee": "t.assignee = %(assignee)s",
-        "group": "%(group)s = any(t.groups)",
-    },
-    task_item,
-)
-# Said again for the planner: open tasks have a small index of their own.
-_OPEN_TASKS = replace(_TASKS, select=f"{queries.TASKS} and t.finished_at is null")
 _DECISIONS = Listing(
     queries.DECISIONS,
     ("d.decided_at", "d.input_key", "d.definition_id"),
@@ -173,9 +159,12 @@ class PostgresReading:
 
     async def tasks(self, query: Query) -> Page:
         """See `Reading.tasks`."""
-        status = query.filters.get("status")
-        is_open = status is not None and status not in FINAL
-        return await self._page(_OPEN_TASKS if is_open else _TASKS, query)
+        return await self._page(tasks_listing(query), query)
+
+    async def task_inbox(self, query: Query) -> Page:
+        """See `Reading.task_inbox`."""
+        relation, name = whose_inbox(query)
+        return await self._page(TASK_INBOX, query, relation=relation, name=name)
 
     async def task(self, task_id: str) -> Row:
         """See `Reading.task`."""

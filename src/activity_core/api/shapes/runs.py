@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from activity_core.api.shapes.base import Shape
 from activity_core.core.decision import Outcome
+from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.run import RunStatus
 from activity_core.core.run.task import TaskStatus
 from activity_core.ports.run_control import RunAction
@@ -91,7 +92,11 @@ class RunItem(Shape):
 
 
 class TaskItem(Shape):
-    """A task; the texts from outcome to completed_by are null until it ended."""
+    """A task; the texts from outcome to completed_by are null until it ended.
+
+    `revision` counts what people and time did to it. `role` says why it is there, `about` which
+    task it undoes, tells of or asks help for.
+    """
 
     task_id: str
     run_id: str
@@ -109,6 +114,11 @@ class TaskItem(Shape):
     groups: list[str]
     wait: bool
     due_at: str | None
+    follow_up_at: str | None
+    claimed_by: str | None
+    revision: int
+    role: TaskRole
+    about: str | None
     outcome: str | None
     outputs: Any
     error: str | None

@@ -26,6 +26,7 @@ from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import ManualRequest
 from activity_core.services.catalogue import Catalogue
+from activity_core.services.compensator import Compensator
 from activity_core.services.performer import Performer
 from activity_core.services.registry import Registry
 from activity_core.services.run_closer import RunCloser
@@ -35,6 +36,9 @@ from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
 from activity_core.services.slot_history import SlotHistories
 from activity_core.services.slot_settler import SlotSettler
+from activity_core.services.task_caller import TaskCaller
+from activity_core.services.task_preparer import TaskPreparer
+from activity_core.services.task_presenter import TaskPresenter
 from activity_core.workflows.steps import RunSteps
 
 RECOVERY_RATE = 2.0
@@ -72,15 +76,49 @@ class CoreStage:
             catalogue,
             reader=reader,
             recorder=RunRecorder(self.ledger, catalogue, decider, self.clock),
-            closer=RunCloser(self.ledger, self.tasks, self.clock, deployment="test"),
+            closer=self.closer,
             clock=self.clock,
             doorbell=self.doorbell,
         )
 
     @property
+    def closer(self) -> RunCloser:
+        catalogue = Catalogue(self.store)
+        return RunCloser(self.ledger, self.tasks, catalogue, self.clock, deployment="test")
+
+    @property
+    def preparer(self) -> TaskPreparer:
+        catalogue = Catalogue(self.store)
+        return TaskPreparer(
+            self.ledger, self.tasks, catalogue, self.clock, self.doorbell, deployment="test"
+        )
+
+    @property
     def performer(self) -> Performer:
+        performers = {TaskKind.HTTP: self.http}
         return Performer(
-            self.tasks, {TaskKind.HTTP: self.http}, self.clock, self.doorbell, deployment="test"
+            self.tasks, self.preparer, performers, self.clock, self.doorbell, deployment="test"
+        )
+
+    @property
+    def caller(self) -> TaskCaller:
+        return TaskCaller(self.tasks, self.performer)
+
+    @property
+    def presenter(self) -> TaskPresenter:
+        return TaskPresenter(
+            self.tasks,
+            self.performer,
+            Catalogue(self.store),
+            self.clock,
+            self.doorbell,
+            deployment="test",
+        )
+
+    @property
+    def compensator(self) -> Compensator:
+        return Compensator(
+            self.tasks, Catalogue(self.store), self.clock, self.doorbell, deployment="test"
         )
 
     @property

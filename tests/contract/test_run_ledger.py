@@ -172,7 +172,7 @@ async def test_an_exception_rolls_everything_back(stores: Stores):
         await fail()
     assert await status(stores, run_id) == "pending"
     assert await stores.outbox.depth() == 0
-    assert await stores.task_ledger.states(run_id) == []
+    assert (await stores.reading.run(run_id))["tasks"] == []
     async with stores.run_ledger.open(execution.execution_id, AT) as opened:
         assert [run.recorded for run in opened.runs] == [False]
 

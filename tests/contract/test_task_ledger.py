@@ -9,8 +9,8 @@ from activity_core.core.errors import NotFoundError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.run import RunStatus
-from activity_core.core.run.task import FINAL, NewTask, TaskResult, TaskStatus
-from activity_core.ports.task_ledger import TaskState
+from activity_core.core.run.task import FINAL, NewTask, TaskClock, TaskResult, TaskStatus
+from activity_core.ports.task_ledger import RunStates, TaskState
 
 DONE = TaskResult(TaskStatus.COMPLETED, "done", outputs={"call": "again\0"}, comment="ü", by="ann")
 OTHER = TaskResult(TaskStatus.FAILED, "failed", error="broken")
@@ -96,7 +96,7 @@ async def test_finishing_again_answers_what_is_stored_and_writes_nothing(stores:
         again = await stores.task_ledger.finish(task_id, result, AT + SECOND, [announcement("e2")])
         assert again == first
     assert await stores.outgoing() == ["e1"]
-    assert len(await stores.run_queue.take_signals(9)) == 1
+    assert await stores.run_queue.take_signals(9) == []
 
 
 @pytest.mark.parametrize("status", sorted(FINAL - {TaskStatus.COMPENSATED}))
@@ -111,8 +111,8 @@ async def test_every_final_status_ends_a_task(stores: Stores, status: TaskStatus
 async def test_rivals_finish_once(stores: Stores):
     task_id = await one(stores)
     answers = await asyncio.gather(
-        stores.task_ledger.finish(task_id, DONE, AT, [announcement("e1")]),
-        stores.task_ledger.finish(task_id, OTHER, AT, [announcement("e2")]),
+        stores.task_ledger.finish(task_id, DONE, AT, [announcement("e1")], ring=True),
+        stores.task_ledger.finish(task_id, OTHER, AT, [announcement("e2")], ring=True),
     )
     assert answers[0] == answers[1]
     assert await stores.outbox.depth() == 1
@@ -123,8 +123,15 @@ async def test_nobody_signals_a_run_that_is_over(stores: Stores):
     task_id = await one(stores)
     run_id = stores.run_id(event())
     await stores.run_ledger.close(run_id, RunStatus.COMPLETED, None, AT, [])
-    await stores.task_ledger.finish(task_id, DONE, AT, [])
+    await stores.task_ledger.finish(task_id, DONE, AT, [], ring=True)
     assert await stores.run_queue.take_signals(9) == []
+
+
+async def test_a_run_is_woken_by_whoever_says_so(stores: Stores):
+    task_id = await one(stores, TaskKind.HTTP)
+    await stores.task_ledger.finish(task_id, DONE, AT, [], ring=True)
+    [signal] = await stores.run_queue.take_signals(9)
+    assert signal.workflow_id.startswith(f"activity-{ID}-")
 
 
 async def test_nobody_signals_for_a_worker(stores: Stores):
@@ -143,21 +150,28 @@ async def test_pending_human_tasks_become_ready(stores: Stores):
     await stores.recorded(human, http, done, status=TaskStatus.PENDING)
     await stores.task_ledger.finish(done.task_id, DONE, AT, [])
     task_ids = [each.task_id for each in (human, http, done)]
-    for _ in range(2):
-        await stores.task_ledger.make_ready(task_ids, AT)
-    found = {state.task_id: state.status for state in await stores.task_ledger.states(run_id)}
-    assert found == {
+    clock = TaskClock(AT + SECOND, AT + 2 * SECOND, AT + 3 * SECOND)
+    for at in (AT + SECOND, AT + 2 * SECOND):
+        await stores.task_ledger.make_ready(dict.fromkeys(task_ids, clock), at)
+    found = await stores.task_ledger.some(task_ids)
+    shown = next(task for task in found if task.task_id == human.task_id)
+    assert (shown.clock, shown.ready_at) == (clock, AT + SECOND)
+    assert {task.task_id: task.status for task in found} == {
         human.task_id: TaskStatus.READY,
         http.task_id: TaskStatus.PENDING,
         done.task_id: TaskStatus.COMPLETED,
     }
 
 
-async def test_states_are_those_of_the_run_in_order_of_task_id(stores: Stores):
+async def test_states_are_those_that_were_asked_for_in_order_of_task_id(stores: Stores):
     run_id = stores.run_id(event())
     specs = [spec(run_id, name) for name in ("a", "b", "c")]
     await stores.recorded(*specs)
-    assert list(await stores.task_ledger.states(run_id)) == [
-        TaskState(task_id, TaskStatus.READY) for task_id in sorted(each.task_id for each in specs)
-    ]
-    assert list(await stores.task_ledger.states("run-unknown")) == []
+    asked = [each.task_id for each in specs[:2]]
+    await stores.task_ledger.finish(asked[0], DONE, AT, [])
+    over = TaskState(asked[0], TaskStatus.COMPLETED, "done")
+    open_ = TaskState(asked[1], TaskStatus.READY)
+    found = await stores.task_ledger.states(run_id, [*asked, "task-unknown"])
+    assert list(found.tasks) == sorted([over, open_], key=lambda state: state.task_id)
+    assert found.stop == ""
+    assert await stores.task_ledger.states("run-unknown", asked) == RunStates([])

@@ -320,7 +320,7 @@ class MemorySystem:
             catalogue,
             reader=reader,
             recorder=RunRecorder(ledger, catalogue, decider, self.clock),
-            closer=RunCloser(ledger, tasks, self.clock, deployment="test"),
+            closer=RunCloser(ledger, tasks, catalogue, self.clock, deployment="test"),
             clock=self.clock,
             doorbell=self.doorbell,
         )

@@ -10,16 +10,19 @@ import pytest
 from tests.core_stage import CoreStage
 
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
+from activity_core.adapters.memory.task_performer import MemoryAttempt
 from activity_core.core.errors import RejectedError, UnavailableError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.run.errors import ContextUnavailableError
-from activity_core.core.run.progress import ProgressState
+from activity_core.core.run.progress import ProgressState, TaskEnd, TaskStates
 from activity_core.core.run.run import RunFailure, RunRecord, RunStatus
 from activity_core.core.run.task import TaskResult, TaskStatus
 from activity_core.ports.context_source import SourceRequest
 from activity_core.ports.doorbell import Topic
 from activity_core.ports.run_ledger import OpenExecution
 from activity_core.services import run_recorder
+
+ONCE = MemoryAttempt()
 
 HUMAN = """
 id: ask
@@ -158,13 +161,15 @@ async def test_a_graph_to_its_end(stage: CoreStage) -> None:
     await stage.runner.advance(execution)
     tasks = {name: row.task.task_id for name, row in stage.tasks_of(run_id).items()}
     stage.http.outputs["post"] = {"status": 200}
-    await stage.performer.perform(tasks["post"], 1)
-    await stage.performer.perform(tasks["post"], 1)  # its worker died before it could say so
-    await stage.performer.make_ready([tasks["check"]])
-    done = TaskResult(TaskStatus.COMPLETED, "done")
-    await stage.tasks.finish(tasks["check"], done, stage.clock.now(), [])
-    assert tasks["check"] in await stage.performer.final(run_id)
-    await stage.performer.perform(tasks["tell"], 1)
+    done = TaskEnd("completed", "done")
+    for _ in range(2):  # its worker died before it could say so
+        assert await stage.performer.perform(tasks["post"], ONCE) == done
+    await stage.presenter.make_ready([tasks["check"]], 1)
+    result = TaskResult(TaskStatus.COMPLETED, "done")
+    await stage.tasks.finish(tasks["check"], result, stage.clock.now(), [])
+    states = await stage.presenter.states(run_id, [tasks["check"], tasks["tell"]])
+    assert states == TaskStates({tasks["check"]: done})
+    await stage.performer.perform(tasks["tell"], ONCE)
     progress = await stage.runner.close(execution, run_id)
     assert (progress.state, progress.counts) == (ProgressState.DONE, {"completed": 1})
     assert stage.run(run_id).status is RunStatus.COMPLETED
@@ -205,8 +210,8 @@ async def test_an_operators_retry_does_what_is_left_and_says_so_anew(stage: Core
     execution = await execution_of(stage)
     await stage.runner.advance(execution)
     tasks = {name: row.task.task_id for name, row in stage.tasks_of(run_id).items()}
-    await stage.performer.perform(tasks["post"], 1)
-    await stage.performer.make_ready([tasks["check"]])
+    await stage.performer.perform(tasks["post"], ONCE)
+    await stage.presenter.make_ready([tasks["check"]], 1)
     cancelled = TaskResult(TaskStatus.FAILED, "failed")
     await stage.tasks.finish(tasks["check"], cancelled, stage.clock.now(), [])
     await stage.runner.close(execution, run_id)

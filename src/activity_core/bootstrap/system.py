@@ -49,6 +49,7 @@ from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
 from activity_core.services.slot_history import SlotHistories
 from activity_core.services.slot_settler import SlotSettler
+from activity_core.services.task_preparer import TaskPreparer
 from activity_core.services.verifier import Verifier
 from activity_core.settings import Settings
 from activity_core.workflows.steps import RunSteps
@@ -150,20 +151,23 @@ class System:
         }
         reader = ContextReader(sources, catalogue, settings.config)
         decider = RunDecider(reader, config=settings.config, deployment=settings.deployment)
+        deployment = settings.deployment
+        ledgers = (stores.run_ledger, stores.task_ledger, catalogue)
+        closer = RunCloser(*ledgers, self.clock, deployment=deployment)
+        preparer = TaskPreparer(*ledgers, self.clock, self.doorbell, deployment=deployment)
         runner = Runner(
             stores.run_ledger,
             stores.task_ledger,
             catalogue,
             reader=reader,
             recorder=RunRecorder(stores.run_ledger, catalogue, decider, self.clock),
-            closer=RunCloser(
-                stores.run_ledger, stores.task_ledger, self.clock, deployment=settings.deployment
-            ),
+            closer=closer,
             clock=self.clock,
             doorbell=self.doorbell,
         )
         performer = Performer(
             stores.task_ledger,
+            preparer,
             performers(catalogue, self._http, self._sql_tasks, self.callback_addresses()),
             self.clock,
             self.doorbell,

@@ -2,21 +2,23 @@
 
 Called by Temporal activities. A task's success is recorded here, its failure only when the
 workflow knows that nobody tries again (`fail`): so it is recorded once, even when a worker dies
-in the last attempt. Every write is idempotent: a task that is final stays as it is.
+in the last attempt. Every write is idempotent: a task that is final stays as it is, and the answer
+is what is stored.
 """
 
 from collections.abc import Mapping, Sequence
 
-from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run import announcing
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.errors import TaskFailedError
+from activity_core.core.run.progress import TaskEnd
 from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.task_ledger import TaskLedger
-from activity_core.ports.task_performer import TaskPerformer
+from activity_core.ports.task_performer import Attempt, Performed, TaskPerformer
+from activity_core.services.task_preparer import TaskPreparer
 
 DONE = "done"
 """The outcome of an automated task that succeeded; `failed` of one that did not."""
@@ -29,6 +31,7 @@ class Performer:
     def __init__(
         self,
         tasks: TaskLedger,
+        preparer: TaskPreparer,
         performers: Mapping[TaskKind, TaskPerformer],
         clock: Clock,
         doorbell: Doorbell,
@@ -36,45 +39,81 @@ class Performer:
         deployment: str,
     ) -> None:
         self._tasks = tasks
+        self._preparer = preparer
         self._performers = performers
         self._clock = clock
         self._doorbell = doorbell
         self._deployment = deployment
 
-    async def perform(self, task_id: str, attempt: int, *, run_attempt: int = 1) -> None:
-        """Do it, unless it is final already. `attempt` counts the tries, `run_attempt` the runs.
+    async def perform(self, task_id: str, attempt: Attempt, *, run_attempt: int = 1) -> TaskEnd:
+        """Do it, unless it is over already or its other side was asked before.
 
         Raises:
             TaskFailedError: it did not succeed; the task stays open for another attempt.
             UnavailableError: the ledger cannot be reached.
         """
-        task = await self._tasks.begin(task_id, attempt, self._clock.now())
-        if task.status in FINAL:
-            return
-        outputs, events = await self._outputs(task)
-        result = TaskResult(TaskStatus.COMPLETED, DONE, outputs)
-        await self._finish(task, result, run_attempt, events)
+        task = await self.begin(task_id, attempt.number, run_attempt)
+        if task.status in FINAL or task.waits_until is not None:
+            return self._end(task)
+        performed, events = await self._perform(task, attempt)
+        if performed.waits is not None:
+            until = self._clock.now() + performed.waits
+            return self._end(await self._tasks.wait(task_id, until))
+        return await self.finish(
+            task, TaskResult(TaskStatus.COMPLETED, DONE, performed.outputs), run_attempt, events
+        )
 
-    async def fail(self, task_id: str, run_attempt: int, message: str) -> None:
+    async def begin(self, task_id: str, attempt: int, run_attempt: int) -> TaskInstance:
+        """A task whose turn has come, with its words; see `prepare`."""
+        task = await self._tasks.begin(task_id, attempt, self._clock.now())
+        return task if task.status in FINAL else await self.prepare(task, run_attempt)
+
+    async def prepare(self, task: TaskInstance, run_attempt: int) -> TaskInstance:
+        """The task with its words. It is over if it turns out not to be wanted, or cannot be told.
+
+        Raises:
+            UnavailableError: the ledger cannot be reached.
+        """
+        try:
+            return await self._preparer.prepared(task)
+        except TaskFailedError as error:
+            if error.retryable:
+                raise
+            await self.fail(task.task_id, run_attempt, str(error), error.type)
+            return await self._tasks.get(task.task_id)
+
+    async def fail(
+        self, task_id: str, run_attempt: int, message: str, error_type: str = ""
+    ) -> TaskEnd:
         """Nobody tries again."""
         task = await self._tasks.get(task_id)
-        if task.status not in FINAL:
-            result = TaskResult(TaskStatus.FAILED, FAILED, error=message)
-            await self._finish(task, result, run_attempt)
+        result = TaskResult(TaskStatus.FAILED, FAILED, error=message, error_type=error_type)
+        return await self.finish(task, result, run_attempt)
 
-    async def make_ready(self, task_ids: Sequence[str]) -> None:
-        """What these tasks needed is done: people may see them."""
-        await self._tasks.make_ready(task_ids, self._clock.now())
+    async def finish(
+        self,
+        task: TaskInstance,
+        result: TaskResult,
+        run_attempt: int,
+        events: Sequence[Announcement] = (),
+    ) -> TaskEnd:
+        """Record how a task ended, after the events that it is for; unless it is over already."""
+        if task.status in FINAL:
+            return self._end(task)
+        at = self._clock.now()
+        ended = announcing.task_ended(
+            task, result, deployment=self._deployment, at=at, attempt=run_attempt
+        )
+        stored = await self._tasks.finish(task.task_id, result, at, [*events, ended])
+        self._doorbell.ring(Topic.RELAY)
+        return self._end(stored)
 
-    async def final(self, run_id: str) -> dict[str, str]:
-        """The final tasks of a run, with their status."""
-        states = await self._tasks.states(run_id)
-        return {state.task_id: state.status for state in states if state.status in FINAL}
-
-    async def _outputs(self, task: TaskInstance) -> tuple[JsonValue, Sequence[Announcement]]:
+    async def _perform(
+        self, task: TaskInstance, attempt: Attempt
+    ) -> tuple[Performed, Sequence[Announcement]]:
         if task.kind is TaskKind.EMIT:  # its whole work is in the transaction that finishes it
             at = self._clock.now()
-            return None, [announcing.emitted(task, deployment=self._deployment, at=at)]
+            return Performed(), [announcing.emitted(task, deployment=self._deployment, at=at)]
         performer = self._performers.get(task.kind)
         if performer is None:
             raise TaskFailedError(
@@ -82,18 +121,10 @@ class Performer:
                 subject=f"task {task.task_id}",
                 retryable=False,
             )
-        return await performer.perform(task), ()
+        return await performer.perform(task, attempt), ()
 
-    async def _finish(
-        self,
-        task: TaskInstance,
-        result: TaskResult,
-        run_attempt: int,
-        events: Sequence[Announcement] = (),
-    ) -> None:
-        at = self._clock.now()
-        ended = announcing.task_ended(
-            task, result, deployment=self._deployment, at=at, attempt=run_attempt
-        )
-        await self._tasks.finish(task.task_id, result, at, [*events, ended])
-        self._doorbell.ring(Topic.RELAY)
+    def _end(self, task: TaskInstance) -> TaskEnd:
+        if task.waits_until is None or task.status in FINAL:
+            return TaskEnd(task.status, task.result.outcome if task.result else "")
+        left = task.waits_until - self._clock.now()
+        return TaskEnd(task.status, wait_seconds=max(left.total_seconds(), 0.0))

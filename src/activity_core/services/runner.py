@@ -8,10 +8,10 @@ stays as it is, and the answer is what is stored.
 from collections import Counter
 from collections.abc import Sequence
 
-from activity_core.core.run.progress import Progress, ProgressState
+from activity_core.core.run.progress import Progress, ProgressState, TaskStep
 from activity_core.core.run.run import OPEN, ClaimedRun, RunFailure, RunRecord
-from activity_core.core.run.task import NewTask
 from activity_core.core.run.task_steps import as_decided, steps_of
+from activity_core.core.run.window import MOST_STEPS, first_window, group_of
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.run_ledger import RunLedger
@@ -77,6 +77,13 @@ class Runner:
         others = await self._recorder.record(execution_id)
         return await self._progress(execution_id, [*refused, *others])
 
+    async def next_tasks(self, execution_id: str, run_id: str, after: str) -> Progress:
+        """The tasks of a run that come after a group; none if it is closed meanwhile."""
+        run = await self._claimed(execution_id, run_id)
+        if run is None:
+            return Progress(ProgressState.PERFORM, execution_id, run_id=run_id)
+        return await self._window(execution_id, run, after, {})
+
     async def close(self, execution_id: str, run_id: str) -> Progress:
         """Close a run of which nothing is left, and go on with the others of its execution."""
         run = await self._claimed(execution_id, run_id)
@@ -111,15 +118,42 @@ class Runner:
 
     async def _left(self, execution_id: str, left: Recorded, counts: dict[str, int]) -> Progress:
         run, outcome = left.run, left.outcome
+        if outcome is None:
+            return await self._window(execution_id, run, "", counts)
         if isinstance(outcome, list):
-            state, sources, tasks = ProgressState.GATHER, outcome, []
-        else:
-            decided = outcome.tasks if outcome else await self._recorded_tasks(run)
-            state, sources, tasks = ProgressState.PERFORM, [], steps_of(decided)
-        return Progress(state, execution_id, counts, run.run_id, run.attempt, sources, tasks)
+            state = ProgressState.GATHER
+            return Progress(state, execution_id, counts, run.run_id, run.attempt, outcome)
+        tasks, following = first_window(steps_of(outcome.tasks))
+        return _perform(execution_id, run, counts, tasks, following)
 
-    async def _recorded_tasks(self, run: ClaimedRun) -> list[NewTask]:
-        """One by one: only a repeated step comes here."""
+    async def _window(
+        self, execution_id: str, run: ClaimedRun, after: str, counts: dict[str, int]
+    ) -> Progress:
+        """The next groups that are recorded, as far as something of them is left."""
         definition = await self._catalogue.definition((run.definition_id, run.version))
-        states = await self._tasks.states(run.run_id)
-        return [as_decided(definition, await self._tasks.get(state.task_id)) for state in states]
+        while found := await self._tasks.window(run.run_id, after, MOST_STEPS):
+            tasks = steps_of([as_decided(definition, task) for task in found])
+            after = group_of(found[-1].rule, found[-1].item)
+            following = after if len(found) >= MOST_STEPS else ""
+            if tasks or not following:
+                return _perform(execution_id, run, counts, tasks, following)
+        return _perform(execution_id, run, counts, [], "")
+
+
+def _perform(
+    execution_id: str,
+    run: ClaimedRun,
+    counts: dict[str, int],
+    tasks: list[TaskStep],
+    following: str,
+) -> Progress:
+    return Progress(
+        ProgressState.PERFORM,
+        execution_id,
+        counts,
+        run.run_id,
+        run.attempt,
+        tasks=tasks,
+        following=following,
+        stop=run.stop,
+    )

@@ -9,9 +9,10 @@ from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskResult
 
 
 def insert(tables: Tables, run_id: str, new: NewTask, at: datetime) -> None:
-    """Write a task that its run carries out."""
+    """Write a task that its run carries out; one that is there already stays as it is."""
     task = _recorded(tables.runs[run_id], new, at)
-    tables.tasks[task.task_id] = TaskRow(task, at, finished_at=at if task.result else None)
+    row = TaskRow(task, at, finished_at=at if task.result else None)
+    tables.tasks.setdefault(task.task_id, row)
 
 
 def insert_waiting(
@@ -46,6 +47,7 @@ def _recorded(run: RunRow, new: NewTask, at: datetime) -> TaskInstance:
         role=spec.role,
         about=spec.about,
         late=spec.late,
+        undo=spec.undo,
         result=_result(new.status) if new.status in FINAL else None,
         ready_at=None if new.status is TaskStatus.PENDING else at,
         traceparent=event.traceparent if event else None,

@@ -23,7 +23,7 @@ class MemoryOpenExecution:
     def __init__(self, state: State, tables: Tables, runs: Sequence[RunRow]) -> None:
         self._state = state
         self._tables = tables
-        self.runs = [_claimed(run) for run in runs]
+        self.runs = [claimed_run(run) for run in runs]
 
     async def record(self, records: Sequence[RunRecord], at: datetime) -> None:
         """See `OpenExecution.record`."""
@@ -111,7 +111,8 @@ class MemoryRunLedger:
             return True
 
 
-def _claimed(run: RunRow) -> ClaimedRun:
+def claimed_run(run: RunRow) -> ClaimedRun:
+    """A run as those see it who carry it out."""
     return ClaimedRun(
         run.run_id,
         run.definition_id,
@@ -121,4 +122,5 @@ def _claimed(run: RunRow) -> ClaimedRun:
         run.status,
         run.recorded,
         run.gathered,
+        run.stop,
     )

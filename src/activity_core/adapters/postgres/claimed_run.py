@@ -10,7 +10,7 @@ from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.run import ClaimedRun, RunStatus
 
 COLUMNS = """r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.scheduled_for,
-    r.gap, r.input, r.timer, r.attempt, r.status, r.recorded_at, given.bodies, given.leads,
+    r.gap, r.input, r.timer, r.attempt, r.status, r.stop, r.recorded_at, given.bodies, given.leads,
     (
         select json_object_agg(c.source, c.data) from run_context c
         where c.tenant = r.tenant and c.run_id = r.run_id
@@ -50,4 +50,5 @@ def claimed_run(row: DictRow) -> ClaimedRun:
         status=RunStatus.RUNNING,
         recorded=row["recorded_at"] is not None,
         gathered=row["gathered"] or {},
+        stop=row["stop"],
     )

@@ -4,6 +4,7 @@ Arrays of text travel in binary: psycopg would look at every character of the ot
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -15,12 +16,12 @@ from activity_core.core.run.task import FINAL, NewTask, TaskStatus
 _INSERT = """
 insert into tasks (tenant, task_id, run_id, definition_id, version, rule, spec_id, item, kind,
     title, status, inputs, needs, queue, assignee, groups, wait, due_at, follow_up_at, wake_at,
-    outcome, role, about, late, created_at, ready_at, finished_at)
+    outcome, role, about, late, undo, created_at, ready_at, finished_at)
 select %(tenant)s, t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.spec_id, t.item,
     t.kind, t.title, t.status, t.inputs::json,
     array(select json_array_elements_text(t.needs::json)), t.queue, t.assignee,
     array(select json_array_elements_text(t.groups::json)), t.wait, t.due_at,
-    t.follow_up_at, t.wake_at, t.outcome, t.role, t.about, t.late, %(at)s,
+    t.follow_up_at, t.wake_at, t.outcome, t.role, t.about, t.late, t.undo, %(at)s,
     case when t.status <> 'pending' then %(at)s::timestamptz end,
     case when t.outcome is not null then %(at)s::timestamptz end
 from unnest(%(ids)b::text[], %(runs)b::text[], %(definitions)b::text[], %(versions)s::int[],
@@ -28,13 +29,14 @@ from unnest(%(ids)b::text[], %(runs)b::text[], %(definitions)b::text[], %(versio
     %(statuses)b::text[], %(inputs)b::text[], %(needs)b::text[], %(queues)b::text[],
     %(assignees)b::text[], %(groups)b::text[], %(waits)s::boolean[], %(due)s::timestamptz[],
     %(follow_ups)s::timestamptz[], %(wakes)s::timestamptz[], %(outcomes)b::text[],
-    %(roles)b::text[], %(abouts)b::text[], %(lates)s::boolean[]
+    %(roles)b::text[], %(abouts)b::text[], %(lates)s::boolean[], %(undos)s::boolean[]
 ) as t (task_id, run_id, definition_id, version, rule, spec_id, item, kind, title, status,
     inputs, needs, queue, assignee, groups, wait, due_at, follow_up_at, wake_at, outcome, role,
-    about, late)
+    about, late, undo)
+on conflict do nothing
 """
 _INSERT_WAITING = f"""
-with fresh as ({_INSERT} on conflict do nothing returning task_id)
+with fresh as ({_INSERT} returning task_id)
 insert into pending_tasks (tenant, task_id) select %(tenant)s, task_id from fresh
 """  # noqa: S608 - constant parts
 
@@ -58,10 +60,19 @@ class OfRun(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class RunOf:
+    """Just that of a run."""
+
+    run_id: str
+    definition_id: str
+    version: int
+
+
 async def insert(
     conn: Connection, tenant: str, tasks: Sequence[tuple[OfRun, NewTask]], at: datetime
 ) -> None:
-    """Write tasks that their run carries out."""
+    """Write tasks that their run carries out; those that are there already stay as they are."""
     if tasks:
         await conn.execute(_INSERT, _values(tenant, tasks, at))
 
@@ -101,6 +112,7 @@ def _values(tenant: str, tasks: Sequence[tuple[OfRun, NewTask]], at: datetime) -
         "roles": [spec.role.value for spec in specs],
         "abouts": [spec.about for spec in specs],
         "lates": [spec.late for spec in specs],
+        "undos": [spec.undo for spec in specs],
         "outcomes": [_outcome(task.status) for _, task in tasks],
     }
 

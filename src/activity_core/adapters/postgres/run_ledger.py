@@ -16,7 +16,7 @@ from activity_core.core.errors import NotFoundError
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.run import RunFailure, RunStatus
-from activity_core.ports.run_ledger import OpenExecution
+from activity_core.ports.run_ledger import OpenExecution, RunMaterial
 
 _CLAIM = """
 with lease as (
@@ -35,6 +35,12 @@ where a.tenant = %(tenant)s and a.execution_id = %(execution)s
     and (%(only)s::text[] is null or r.run_id = any(%(only)s::text[]))
 order by r.run_id
 for no key update of r
+"""  # noqa: S608 - constant parts
+_MATERIAL = f"""
+select {COLUMNS}, r.context_snapshot
+from runs r
+{GIVEN}
+where r.tenant = %(tenant)s and r.run_id = %(run)s and r.context_snapshot is not null
 """  # noqa: S608 - constant parts
 _KEEP = """
 insert into run_context (tenant, run_id, source, data)
@@ -76,6 +82,18 @@ class PostgresRunLedger:
             execution = PostgresOpenExecution(conn, self._tenant, runs, at)
             yield execution
             await execution.mark_running()
+
+    async def material(self, run_id: str) -> RunMaterial:
+        """See `RunLedger.material`."""
+        values = {"tenant": self._tenant, "run": prose(run_id)}
+        async with connection(self._pool) as conn:
+            row = await (await conn.execute(_MATERIAL, values, binary=True)).fetchone()
+        if row is None:
+            raise NotFoundError("no such recorded run", subject=f"run {run_id}")
+        run = claimed_run(row)
+        return RunMaterial(
+            run.definition_id, run.version, run.attempt, run.occurrence, row["context_snapshot"]
+        )
 
     async def keep_gathered(self, run_id: str, source: str, data: JsonValue) -> None:
         """See `RunLedger.keep_gathered`."""

@@ -11,7 +11,7 @@ from activity_core.adapters.postgres.new_tasks import insert_waiting
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import json_text, prose
-from activity_core.adapters.postgres.task_ledger import SIGNAL
+from activity_core.adapters.postgres.task_ledger_queries import SIGNAL
 from activity_core.core.errors import NotFoundError
 from activity_core.core.human.log import Action, LogEntry
 from activity_core.core.run.announcement import Announcement

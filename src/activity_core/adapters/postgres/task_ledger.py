@@ -1,66 +1,36 @@
 """The ledger of tasks: begun by attempts, ended once, under the lock of their run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from psycopg.rows import DictRow
 
+from activity_core.adapters.postgres import task_ledger_queries as queries
 from activity_core.adapters.postgres import task_rows
+from activity_core.adapters.postgres.new_tasks import RunOf, insert, insert_waiting
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import json_text, prose
+from activity_core.adapters.postgres.task_rows import ended
 from activity_core.core.errors import NotFoundError
+from activity_core.core.rules.late import LateWords
+from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
-from activity_core.ports.task_ledger import TaskState
+from activity_core.core.run.tally import Tally
+from activity_core.core.run.task import (
+    FINAL,
+    NewTask,
+    TaskClock,
+    TaskInstance,
+    TaskResult,
+    TaskStatus,
+)
+from activity_core.core.run.window import BEFORE_ALL, parse_group
+from activity_core.ports.task_ledger import RunStates, TaskState
 
-_GET = f"""
-select {task_rows.COLUMNS} from tasks t join runs r using (tenant, run_id)
-where t.tenant = %(tenant)s and t.task_id = %(task)s
-"""  # noqa: S608 - constant parts
-# Unconditional, so that an attempt that waited for the task's end sees that end.
-_BEGIN = f"""
-update tasks t set
-    status = case when t.status in ('pending', 'ready') then 'running' else t.status end,
-    started_at = case when t.finished_at is null then coalesce(t.started_at, %(at)s)
-        else t.started_at end,
-    attempts = case when t.finished_at is null then greatest(t.attempts, %(attempt)s)
-        else t.attempts end
-from runs r
-where t.tenant = %(tenant)s and t.task_id = %(task)s and r.tenant = t.tenant and r.run_id = t.run_id
-returning {task_rows.COLUMNS}
-"""  # noqa: S608 - constant parts
-_LOCK_RUN = """
-select r.status from runs r
-where r.tenant = %(tenant)s and r.run_id = (
-    select t.run_id from tasks t where t.tenant = %(tenant)s and t.task_id = %(task)s)
-for no key update
-"""
-_FINISH = """
-update tasks set status = %(status)s, outcome = %(outcome)s, outputs = %(outputs)s,
-    error = %(error)s, comment = %(comment)s, completed_by = %(by)s, error_type = %(error_type)s,
-    wake_at = null, finished_at = %(at)s
-where tenant = %(tenant)s and task_id = %(task)s
-"""
-# Of the run of a human task that is over.
-SIGNAL = """
-insert into pending_signals (tenant, run_id, workflow_id)
-select r.tenant, r.run_id, e.workflow_id
-from tasks t
-join runs r using (tenant, run_id)
-join attempts a using (tenant, run_id, attempt)
-join executions e using (tenant, execution_id)
-where t.tenant = %(tenant)s and t.task_id = %(task)s and r.status = 'running' and t.kind = 'human'
-"""
-_READY = """
-update tasks set status = 'ready', ready_at = %(at)s
-where tenant = %(tenant)s and task_id = any(%(tasks)s::text[]) and status = 'pending'
-    and kind = 'human'
-"""
-_STATES = """
-select task_id, status from tasks where tenant = %(tenant)s and run_id = %(run)s order by task_id
-"""
+_SOME = 3
+"""Ids in a tally."""
 
 
 class PostgresTaskLedger:
@@ -77,10 +47,13 @@ class PostgresTaskLedger:
 
     async def begin(self, task_id: str, attempt: int, at: datetime) -> TaskInstance:
         """See `TaskLedger.begin`; one round trip."""
-        values = {"tenant": self._tenant, "task": prose(task_id), "attempt": attempt, "at": at}
-        async with connection(self._pool) as conn:
-            row = await (await conn.execute(_BEGIN, values)).fetchone()
-        return _found(row, task_id)
+        values = self._of(task_id) | {"attempt": attempt, "at": at}
+        return _found(await self._one(queries.BEGIN, values), task_id)
+
+    async def wait(self, task_id: str, until: datetime) -> TaskInstance:
+        """See `TaskLedger.wait`."""
+        values = self._of(task_id) | {"until": until}
+        return _found(await self._one(queries.WAIT, values), task_id)
 
     async def finish(
         self,
@@ -88,47 +61,165 @@ class PostgresTaskLedger:
         result: TaskResult,
         at: datetime,
         announcements: Sequence[Announcement],
+        *,
+        ring: bool = False,
     ) -> TaskInstance:
         """See `TaskLedger.finish`; two round trips."""
         result = replace(result, error=prose(result.error), comment=prose(result.comment))
-        values = {
-            "tenant": self._tenant,
-            "task": prose(task_id),
-            "at": at,
-            "status": result.status.value,
-            "outcome": result.outcome,
-            "outputs": json_text(result.outputs),
-            "error": result.error,
-            "comment": result.comment,
-            "by": result.by,
-            "error_type": result.error_type,
-        }
+        values = self._of(task_id)
         async with transaction(self._pool) as conn:
-            await conn.execute(_LOCK_RUN, values)
+            await conn.execute(queries.LOCK_RUN_OF, values)
             task = await self._stored(conn, task_id)
             if task.status in FINAL:
                 return task
-            await conn.execute(_FINISH, values)
-            await conn.execute(SIGNAL, values)
+            await conn.execute(queries.FINISH, ended(self._tenant, [task_id], result, at))
+            undoes = task.role is TaskRole.COMPENSATION
+            if undoes and result.status is TaskStatus.COMPLETED:
+                await conn.execute(queries.UNDONE, values | {"about": task.about})
+            if ring:
+                await conn.execute(queries.SIGNAL, values)
             await post(conn, self._tenant, announcements, at)
-        return replace(task, status=result.status, result=result)
+        return replace(task, status=result.status, result=result, finished_at=at)
 
-    async def make_ready(self, task_ids: Sequence[str], at: datetime) -> None:
+    async def end(
+        self,
+        run_id: str,
+        result: TaskResult,
+        at: datetime,
+        announcements: Mapping[str, Announcement],
+        *,
+        ring: bool = False,
+    ) -> Sequence[str]:
+        """See `TaskLedger.end`; two round trips, however many they are."""
+        values = ended(self._tenant, list(announcements), result, at)
+        async with transaction(self._pool) as conn:
+            await conn.execute(queries.LOCK_RUN, {"tenant": self._tenant, "run": run_id})
+            rows = await (await conn.execute(queries.FINISH, values)).fetchall()
+            fresh = {row["task_id"] for row in rows}
+            mine = [task_id for task_id in announcements if task_id in fresh]
+            if ring and mine:
+                await conn.execute(queries.SIGNAL, self._of(mine[0]))
+            said = [announcements[task_id] for task_id in mine]
+            await post(conn, self._tenant, said, at)
+        return mine
+
+    async def add(
+        self,
+        run_id: str,
+        tasks: Sequence[NewTask],
+        announcements: Sequence[Announcement],
+        at: datetime,
+    ) -> None:
+        """See `TaskLedger.add`."""
+        async with transaction(self._pool) as conn:
+            run = await self._locked(conn, run_id)
+            await insert(conn, self._tenant, [(run, task) for task in tasks], at)
+            await post(conn, self._tenant, announcements, at)
+
+    async def make_ready(
+        self,
+        clocks: Mapping[str, TaskClock],
+        at: datetime,
+        added: Sequence[NewTask] = (),
+        announcements: Sequence[Announcement] = (),
+    ) -> None:
         """See `TaskLedger.make_ready`."""
-        values = {"tenant": self._tenant, "tasks": list(task_ids), "at": at}
-        async with connection(self._pool) as conn:
-            await conn.execute(_READY, values)
+        values = {
+            "tenant": self._tenant,
+            "tasks": list(clocks),
+            "at": at,
+            "due": [clock.due_at for clock in clocks.values()],
+            "follow_ups": [clock.follow_up_at for clock in clocks.values()],
+            "wakes": [clock.wake_at for clock in clocks.values()],
+        }
+        async with transaction(self._pool) as conn:
+            if added:
+                about = str(added[0].spec.about)
+                await conn.execute(queries.LOCK_RUN_OF, self._of(about))
+                told = await self._stored(conn, about)
+                await insert_waiting(conn, self._tenant, [(told, new) for new in added], at)
+                await post(conn, self._tenant, announcements, at)
+            await conn.execute(queries.READY, values)
 
-    async def states(self, run_id: str) -> Sequence[TaskState]:
+    async def render(self, task_id: str, words: LateWords) -> TaskInstance:
+        """See `TaskLedger.render`."""
+        values = self._of(task_id) | {
+            "title": prose(words.title),
+            "inputs": json_text(dict(words.inputs)),
+            "assignee": words.assignee,
+            "groups": list(words.groups),
+            "due": words.clock.due_at,
+            "follow_up": words.clock.follow_up_at,
+            "wake": words.clock.wake_at,
+        }
+        row = await self._one(queries.RENDER, values)
+        return task_rows.instance(row) if row else await self.get(task_id)
+
+    async def some(self, task_ids: Sequence[str]) -> Sequence[TaskInstance]:
+        """See `TaskLedger.some`."""
+        return await self._tasks(queries.SOME, {"tasks": [prose(each) for each in task_ids]})
+
+    async def group(self, run_id: str, rule: str, item: int) -> Sequence[TaskInstance]:
+        """See `TaskLedger.group`."""
+        return await self._tasks(queries.GROUP, {"run": run_id, "rule": rule, "item": item})
+
+    async def window(self, run_id: str, after: str, limit: int) -> Sequence[TaskInstance]:
+        """See `TaskLedger.window`."""
+        rule, item = parse_group(after) if after else BEFORE_ALL
+        values = {"run": run_id, "rule": rule, "item": item, "limit": limit}
+        return await self._tasks(queries.WINDOW, values)
+
+    async def open_tasks(
+        self, run_id: str, statuses: Sequence[TaskStatus], limit: int
+    ) -> Sequence[TaskInstance]:
+        """See `TaskLedger.open_tasks`."""
+        named = [status.value for status in statuses]
+        return await self._tasks(queries.OPEN, {"run": run_id, "statuses": named, "limit": limit})
+
+    async def states(self, run_id: str, task_ids: Sequence[str]) -> RunStates:
         """See `TaskLedger.states`."""
+        values = {"tenant": self._tenant, "run": run_id, "tasks": list(task_ids)}
         async with connection(self._pool) as conn:
-            cursor = await conn.execute(_STATES, {"tenant": self._tenant, "run": run_id})
-            return [TaskState(row["task_id"], TaskStatus(row["status"])) async for row in cursor]
+            rows = await (await conn.execute(queries.STATES, values)).fetchall()
+        states = [
+            TaskState(row["task_id"], TaskStatus(row["status"]), row["outcome"] or "")
+            for row in rows
+            if row["task_id"] is not None
+        ]
+        return RunStates(states, rows[0]["stop"] if rows else "")
+
+    async def tallies(self, run_id: str) -> Sequence[Tally]:
+        """See `TaskLedger.tallies`."""
+        values = {"tenant": self._tenant, "run": run_id, "some": _SOME}
+        async with connection(self._pool) as conn:
+            rows = await (await conn.execute(queries.TALLIES, values)).fetchall()
+        return [
+            Tally(**row | {"role": TaskRole(row["role"]), "status": TaskStatus(row["status"])})
+            for row in rows
+        ]
+
+    def _of(self, task_id: str) -> dict[str, object]:
+        return {"tenant": self._tenant, "task": prose(task_id)}
+
+    async def _one(self, query: str, values: Mapping[str, object]) -> DictRow | None:
+        async with connection(self._pool) as conn:
+            return await (await conn.execute(query, values)).fetchone()
+
+    async def _tasks(self, query: str, values: Mapping[str, object]) -> list[TaskInstance]:
+        async with connection(self._pool) as conn:
+            cursor = await conn.execute(query, {"tenant": self._tenant, **values})
+            return [task_rows.instance(row) async for row in cursor]
 
     async def _stored(self, conn: Connection, task_id: str) -> TaskInstance:
-        values = {"tenant": self._tenant, "task": prose(task_id)}
-        row = await (await conn.execute(_GET, values)).fetchone()
+        row = await (await conn.execute(queries.GET, self._of(task_id))).fetchone()
         return _found(row, task_id)
+
+    async def _locked(self, conn: Connection, run_id: str) -> RunOf:
+        values = {"tenant": self._tenant, "run": prose(run_id)}
+        row = await (await conn.execute(queries.LOCK_RUN, values)).fetchone()
+        if row is None:
+            raise NotFoundError("no such run", subject=f"run {run_id}")
+        return RunOf(**row)
 
 
 def _found(row: DictRow | None, task_id: str) -> TaskInstance:

@@ -1,7 +1,11 @@
-"""Rows of tasks as the ledgers read them: `COLUMNS` of `tasks t join runs r`."""
+"""Rows of tasks as the ledgers read them: `COLUMNS` of `tasks t join runs r`; and how they end."""
+
+from collections.abc import Sequence
+from datetime import datetime
 
 from psycopg.rows import DictRow
 
+from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core.rules.task_spec import TaskKind, TaskRole
 from activity_core.core.run.task import FINAL, TaskClock, TaskInstance, TaskResult, TaskStatus
 
@@ -9,7 +13,8 @@ COLUMNS = """
 t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.spec_id, t.item, t.kind, t.title,
 t.status, t.inputs, t.needs, t.assignee, t.groups, t.due_at, t.wait, t.outcome, t.outputs, t.error,
 t.comment, t.completed_by, t.error_type, t.role, t.about, t.late, t.claimed_by, t.revision,
-t.follow_up_at, t.wake_at, t.step, t.ready_at, r.traceparent, r.causation_depth
+t.follow_up_at, t.wake_at, t.step, t.ready_at, t.finished_at, t.waits_until, t.undo,
+r.traceparent, r.causation_depth
 """
 
 
@@ -47,10 +52,31 @@ def instance(row: DictRow) -> TaskInstance:
         role=TaskRole(row["role"]),
         about=row["about"],
         late=row["late"],
+        undo=row["undo"],
         claimed_by=row["claimed_by"],
         revision=row["revision"],
         result=result,
         ready_at=row["ready_at"],
+        finished_at=row["finished_at"],
+        waits_until=row["waits_until"],
         traceparent=row["traceparent"],
         causation_depth=row["causation_depth"],
     )
+
+
+def ended(
+    tenant: str, task_ids: Sequence[str], result: TaskResult, at: datetime
+) -> dict[str, object]:
+    """Parameters of a statement that ends tasks."""
+    return {
+        "tenant": tenant,
+        "tasks": list(task_ids),
+        "at": at,
+        "status": result.status.value,
+        "outcome": result.outcome,
+        "outputs": json_text(result.outputs),
+        "error": prose(result.error),
+        "comment": prose(result.comment),
+        "by": result.by,
+        "error_type": result.error_type,
+    }

@@ -96,6 +96,8 @@ class RunVoice:
             "version_used": self.run.version,
             "rule": spec.rule,
             "spec_id": spec.spec_id,
+            "role": spec.role,
+            "about": spec.about,
             "kind": spec.kind,
             "title": spec.title,
             "assignee": spec.assignee,
@@ -114,6 +116,7 @@ def task_ended(
         "comment": result.comment,
         "completed_by": result.by,
         "error": result.error,
+        "error_type": result.error_type,
     }
     origin = _origin(task, deployment, at)
     verb = _TASK_VERBS[result.status]
@@ -140,6 +143,8 @@ def task_added(task: TaskInstance, new: NewTask, *, deployment: str, at: datetim
     data = _recorded(task) | {
         "task_id": spec.task_id,
         "spec_id": spec.spec_id,
+        "role": spec.role,
+        "about": spec.about,
         "kind": spec.kind,
         "title": spec.title,
         "status": new.status,
@@ -184,6 +189,8 @@ def _recorded(task: TaskInstance) -> dict[str, JsonValue]:
         "version_used": task.version,
         "rule": task.rule,
         "spec_id": task.spec_id,
+        "role": task.role,
+        "about": task.about,
         "kind": task.kind,
         "title": task.title,
         "status": task.status,

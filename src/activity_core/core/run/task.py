@@ -80,11 +80,15 @@ TIMELESS = TaskClock()
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task about to be recorded: what was decided, plus what follows from the time."""
+    """A task about to be recorded: what was decided, plus what follows from the time.
+
+    `outcome` is that of one that was recorded before and is over.
+    """
 
     spec: TaskSpec
     status: TaskStatus
     clock: TaskClock = TIMELESS
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class TaskInstance:
         late: its words are not rendered yet, see `TaskSpec`.
         undo: whether its template has a compensation.
         ready_at: since when it can be done; `finished_at`: when it became final.
+        waits_until: how long the other side of an automated task may still answer by a callback.
     """
 
     task_id: str
@@ -137,5 +142,6 @@ class TaskInstance:
     result: TaskResult | None = field(default=None)
     ready_at: datetime | None = None
     finished_at: datetime | None = None
+    waits_until: datetime | None = None
     traceparent: str | None = None
     causation_depth: int = 0

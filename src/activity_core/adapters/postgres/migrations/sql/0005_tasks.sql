@@ -1,6 +1,7 @@
 -- Tasks of all kinds: what they are there for, who has them, what time does to them.
 
 alter table tasks
+    alter rule type text collate "C",
     add role text not null default 'task',
     add about text,
     add late boolean not null default false,
@@ -10,6 +11,7 @@ alter table tasks
     add wake_at timestamptz,
     add step int not null default 0,
     add error_type text not null default '',
+    add waits_until timestamptz,
     drop constraint tasks_kind_is_known,
     add constraint tasks_kind_is_known check (
         kind in ('http', 'python', 'activity', 'workflow', 'sql', 'emit', 'mail', 'human')),
@@ -20,10 +22,12 @@ alter table tasks
     add constraint tasks_only_people_claim check (kind = 'human' or claimed_by is null),
     add constraint tasks_over_never_wake check (finished_at is null or wake_at is null);
 create index tasks_to_wake on tasks (tenant, wake_at, task_id) where wake_at is not null;
-create index tasks_of_run on tasks (tenant, run_id, rule collate "C", item);
+create index tasks_of_run on tasks (tenant, run_id, rule, item);
+comment on column tasks.rule is 'In order of code points, as core.run.window has it.';
 comment on column tasks.about is 'The task that it undoes, tells of, or asks help for.';
 comment on column tasks.late is 'Its words are not rendered yet: they need what other tasks came to.';
 comment on column tasks.step is 'How many reminders, hand-overs and the like were taken.';
+comment on column tasks.waits_until is 'Until when the other side of an automated task may answer by a callback.';
 comment on constraint tasks_kind_is_known on tasks is 'The kinds that can be performed, called or completed.';
 comment on constraint tasks_role_is_known on tasks is 'The words of core.rules.task_spec.TaskRole.';
 comment on constraint tasks_of_others_name_them on tasks is 'What a rule wants stands for itself, all else is about a task.';

@@ -40,6 +40,7 @@ from activity_core.services.task_caller import TaskCaller
 from activity_core.services.task_preparer import TaskPreparer
 from activity_core.services.task_presenter import TaskPresenter
 from activity_core.workflows.steps import RunSteps
+from activity_core.workflows.task_steps import TaskSteps
 
 RECOVERY_RATE = 2.0
 """Runs a second that make up for missed slots."""
@@ -123,7 +124,10 @@ class CoreStage:
 
     @property
     def steps(self) -> RunSteps:
-        return RunSteps(self.runner, self.performer, self.settler)
+        tasks = TaskSteps(
+            self.performer, self.presenter, self.caller, self.compensator, self.closer
+        )
+        return RunSteps(self.runner, self.settler, tasks)
 
     @property
     def histories(self) -> SlotHistories:

@@ -32,6 +32,7 @@ from activity_core.bootstrap.brokers import Brokers
 from activity_core.bootstrap.performers import performers
 from activity_core.bootstrap.required import required
 from activity_core.bootstrap.stores import Stores
+from activity_core.bootstrap.task_steps import task_steps
 from activity_core.core.errors import UnavailableError
 from activity_core.ports.context_source import ContextSource
 from activity_core.services.callbacks import CallbackAddresses
@@ -41,7 +42,6 @@ from activity_core.services.gate import Gate
 from activity_core.services.ingest import Ingest
 from activity_core.services.loop import until_available
 from activity_core.services.message_reader import MessageReader
-from activity_core.services.performer import Performer
 from activity_core.services.run_closer import RunCloser
 from activity_core.services.run_context import ContextReader
 from activity_core.services.run_decider import RunDecider
@@ -49,7 +49,6 @@ from activity_core.services.run_recorder import RunRecorder
 from activity_core.services.runner import Runner
 from activity_core.services.slot_history import SlotHistories
 from activity_core.services.slot_settler import SlotSettler
-from activity_core.services.task_preparer import TaskPreparer
 from activity_core.services.verifier import Verifier
 from activity_core.settings import Settings
 from activity_core.workflows.steps import RunSteps
@@ -151,10 +150,13 @@ class System:
         }
         reader = ContextReader(sources, catalogue, settings.config)
         decider = RunDecider(reader, config=settings.config, deployment=settings.deployment)
-        deployment = settings.deployment
-        ledgers = (stores.run_ledger, stores.task_ledger, catalogue)
-        closer = RunCloser(*ledgers, self.clock, deployment=deployment)
-        preparer = TaskPreparer(*ledgers, self.clock, self.doorbell, deployment=deployment)
+        closer = RunCloser(
+            stores.run_ledger,
+            stores.task_ledger,
+            catalogue,
+            self.clock,
+            deployment=settings.deployment,
+        )
         runner = Runner(
             stores.run_ledger,
             stores.task_ledger,
@@ -165,15 +167,16 @@ class System:
             clock=self.clock,
             doorbell=self.doorbell,
         )
-        performer = Performer(
-            stores.task_ledger,
-            preparer,
-            performers(catalogue, self._http, self._sql_tasks, self.callback_addresses()),
+        performing = performers(catalogue, self._http, self._sql_tasks, self.callback_addresses())
+        tasks = task_steps(
+            stores,
+            catalogue,
+            performing,
             self.clock,
             self.doorbell,
             deployment=settings.deployment,
         )
-        return RunSteps(runner, performer, self._settler(catalogue))
+        return RunSteps(runner, self._settler(catalogue), tasks)
 
     def flow_control(self) -> FlowControl:
         """Which events wait, join, or are let go."""

@@ -38,5 +38,4 @@ async def _left(order: BeginCompensation, done: set[str]) -> list[TaskStep]:
 async def _undo(step: TaskStep, run_attempt: int) -> None:
     end = await by_machine(step, run_attempt)
     if end.status == FAILED:
-        failure = CompensationFailed(step.task_id, run_attempt)
-        await local(COMPENSATION_FAILED, failure, type(None))
+        await local(COMPENSATION_FAILED, CompensationFailed(step.task_id), type(None))

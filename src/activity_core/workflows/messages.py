@@ -124,6 +124,7 @@ class MakeReady:
     """Tasks whose needs are done: people may see them now. Answered with a `TaskAnswer`."""
 
     task_ids: list[str]
+    run_attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,6 @@ class CompensationFailed:
     """A compensation that nobody tries again: a person is to look after it."""
 
     task_id: str
-    run_attempt: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,8 @@ class TaskGraph:
         # Listen before it can be done, or its signal finds nobody.
         done = self._outside.expect(step.task_id) if step.awaited else None
         if step.hidden:
-            answer = await local_if_any(MAKE_READY, MakeReady([step.task_id]), TaskAnswer)
+            order = MakeReady([step.task_id], self._progress.attempt)
+            answer = await local_if_any(MAKE_READY, order, TaskAnswer)
             if answer and (status := answer.final.get(step.task_id)):
                 end = TaskEnd(status, answer.outcomes.get(step.task_id, ""))
                 self._outside.settle(step.task_id, end)

@@ -46,7 +46,7 @@ def decided(
     try:
         about_run = run_variables(run) | {"version": run.version}
         case = run.occurrence.case
-        snapshot = take_snapshot(run.occurrence, about_run, config, context, case)
+        snapshot = take_snapshot(run.occurrence, about_run, config, context, case=case)
         found = decide(definition, run.occurrence, run.run_id, context, config, case=case)
     except EXPECTED as error:
         return failed(voice, failure_of(error), snapshot)

@@ -85,7 +85,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             httpx.ConnectError: the host has no address, or nobody answers there.
         """
         host = request.url.host
-        address = await self._checked_address(host)
+        try:
+            address = await checked_address(host, self._allowed)
+        except OSError as error:
+            raise httpx.ConnectError(f"{host} has no address: {error.strerror}") from error
         request.extensions = {**request.extensions, "sni_hostname": host}
         request.url = request.url.copy_with(host=str(address))
         return await self._inner.handle_async_request(request)
@@ -94,22 +97,26 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Close what is open."""
         await self._inner.aclose()
 
-    async def _checked_address(self, host: str) -> Address:
-        addresses = await _resolve(host)
-        for address in addresses:
-            if not self._allowed.permits(host.lower(), address):
-                raise ForbiddenTargetError(
-                    f"{host} is at {address}, which is not public",
-                    hint="add it to ACTIVITY_CORE_HTTP_ALLOW if it is meant to be reached",
-                )
-        return addresses[0]
+
+async def checked_address(host: str, allowed: AllowList) -> Address:
+    """Where to connect to for a host.
+
+    Raises:
+        ForbiddenTargetError: some address of it is not allowed.
+        OSError: it has no address.
+    """
+    addresses = await _resolve(host)
+    for address in addresses:
+        if not allowed.permits(host.lower(), address):
+            raise ForbiddenTargetError(
+                f"{host} is at {address}, which is not public",
+                hint="add it to ACTIVITY_CORE_HTTP_ALLOW if it is meant to be reached",
+            )
+    return addresses[0]
 
 
 async def _resolve(host: str) -> Sequence[Address]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise httpx.ConnectError(f"{host} has no address: {error.strerror}") from error
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
 
 

@@ -1,0 +1,1 @@
+"""Mail: tasks of kind `mail`, sent by SMTP."""

@@ -7,6 +7,7 @@ import pytest
 from tests.contract.stores import RECOVERY_RATE, Stores
 
 from activity_core.adapters.memory.backfills import MemoryBackfills
+from activity_core.adapters.memory.cases import MemoryCases
 from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
 from activity_core.adapters.memory.event_replays import MemoryEventReplays
 from activity_core.adapters.memory.flow import MemoryFlowStore
@@ -23,6 +24,7 @@ from activity_core.adapters.memory.state import State
 from activity_core.adapters.memory.task_desk import MemoryTaskDesk
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.adapters.postgres.backfills import PostgresBackfills
+from activity_core.adapters.postgres.cases import PostgresCases
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
 from activity_core.adapters.postgres.event_replays import PostgresEventReplays
 from activity_core.adapters.postgres.flow import PostgresFlowStore
@@ -65,6 +67,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             refusals=PostgresRefusals(pool, tenant),
             flow=PostgresFlowStore(pool, tenant),
             event_replays=PostgresEventReplays(pool, tenant),
+            cases=PostgresCases(pool, tenant),
         )
 
 
@@ -88,4 +91,5 @@ def memory(tenant: str) -> Stores:
         refusals=MemoryRefusals(state),
         flow=MemoryFlowStore(state),
         event_replays=MemoryEventReplays(state),
+        cases=MemoryCases(state),
     )

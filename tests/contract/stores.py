@@ -25,6 +25,7 @@ from activity_core.core.run.run import (
 )
 from activity_core.core.run.task import NewTask, TaskStatus
 from activity_core.ports.backfills import Backfills
+from activity_core.ports.cases import CaseStore
 from activity_core.ports.dead_letters import DeadLetters
 from activity_core.ports.entrances import Change
 from activity_core.ports.event_replays import EventReplays
@@ -72,6 +73,7 @@ class Stores:
     refusals: Refusals
     flow: FlowStore
     event_replays: EventReplays
+    cases: CaseStore
 
     def arrival(self, envelope: EventEnvelope, via: str = "http") -> Arrival:
         return Arrival(envelope, self.key(envelope), via)

@@ -45,7 +45,8 @@ def build_worker(
 ) -> Worker:
     """A worker for runs and, with their steps, for cases.
 
-    `parallel` bounds workflow tasks, local and ordinary activities each. A starter whose client this is may have its workflows started on it eagerly.
+    `parallel` bounds workflow tasks, local and ordinary activities each. A starter whose client
+    this is may have its workflows started on it eagerly.
     """
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return Worker(
@@ -106,7 +107,10 @@ async def workers(
     *,
     cases: CaseSteps | None = None,
 ) -> AsyncIterator[Worker]:
-    """Workers for the runs, for cases if they are to be served, and for every extra queue, while inside; yields that of the runs."""
+    """Workers for the runs and for every extra queue, while inside; yields that of the runs.
+
+    With the steps of `cases` it serves those as well.
+    """
     extra = [each for each in extra_queues if each != queue]
     async with (
         task_workers(client, steps, extra, rates or {}),

@@ -32,8 +32,8 @@ class MemoryOpenCase:
         taken = {record.run_id for record in work.records}
         for each in work.fired:
             self._fire(each, at)
-            if each.run.run_id not in taken:
-                row = CaseRunRow(self._row.key, each.run.run_id, is_first=True)
+            row = CaseRunRow(self._row.key, each.run.run_id, is_first=True)
+            if each.run.run_id not in taken and row not in tables.case_runs.values():
                 tables.case_runs[self._state.next_position()] = row
         for run in work.runs:
             pinned = replace(tables.runs[run.run_id], case_id=self.case.case_id)

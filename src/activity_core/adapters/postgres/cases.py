@@ -51,7 +51,7 @@ class PostgresCases:
             values = {"tenant": self._tenant, "limit": limit}
             bells = await (await conn.execute(queries.BELLS, values)).fetchall()
             if not bells:
-                return ()
+                return []
             keys = sorted({_key(row) for row in bells if row["is_queued"]})
             there = await self._locked_or_opened(conn, keys, at) if keys else {}
             rung: defaultdict[tuple[str, str], list[int]] = defaultdict(list)

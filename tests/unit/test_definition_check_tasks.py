@@ -11,7 +11,7 @@ from activity_core.core.definition_file.check import check_definition
 from activity_core.core.definition_file.known import Installation, Known
 
 CONNECTIONS = {
-    item["id"]: Connection.model_validate(item)
+    str(item["id"]): Connection.model_validate(item)
     for item in (
         {"id": "shop", "http": {"base_url": "https://shop.example"}},
         {"id": "ledger", "sql": {"url": "env:A", "write": True}},

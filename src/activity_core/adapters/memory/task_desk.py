@@ -10,6 +10,7 @@ from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.rows import TaskRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.adapters.memory.task_ledger import signal
+from activity_core.adapters.memory.task_rows import store
 from activity_core.core.errors import NotFoundError
 from activity_core.core.human.log import LogEntry
 from activity_core.core.run.announcement import Announcement
@@ -47,7 +48,7 @@ class MemoryOpenTask:
         """See `OpenTask.write`."""
         tables, row = self._tables, self._tables.tasks[task.task_id]
         over = entry.at if task.status in FINAL else None
-        tables.tasks[task.task_id] = replace(row, task=task, finished_at=row.finished_at or over)
+        store(tables, replace(row, task=task, finished_at=row.finished_at or over))
         tables.task_log[task.task_id] = (*tables.task_log.get(task.task_id, ()), entry)
         if over and self.task.status not in FINAL:
             signal(self._state, tables, task)

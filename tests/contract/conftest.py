@@ -16,6 +16,7 @@ from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.reading import MemoryReading
 from activity_core.adapters.memory.refusals import MemoryRefusals
 from activity_core.adapters.memory.registry import MemoryRegistryStore
+from activity_core.adapters.memory.rollouts import MemoryRollouts
 from activity_core.adapters.memory.run_control import MemoryRunControl
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
@@ -34,6 +35,7 @@ from activity_core.adapters.postgres.pool import open_pool
 from activity_core.adapters.postgres.reading import PostgresReading
 from activity_core.adapters.postgres.refusals import PostgresRefusals
 from activity_core.adapters.postgres.registry import PostgresRegistryStore
+from activity_core.adapters.postgres.rollouts import PostgresRollouts
 from activity_core.adapters.postgres.run_control import PostgresRunControl
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
@@ -55,6 +57,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             inbox=PostgresInbox(pool, tenant),
             run_queue=PostgresRunQueue(pool, tenant),
             run_control=PostgresRunControl(pool, tenant),
+            rollouts=PostgresRollouts(pool, tenant),
             run_ledger=PostgresRunLedger(pool, tenant),
             task_ledger=PostgresTaskLedger(pool, tenant),
             task_desk=PostgresTaskDesk(pool, tenant),
@@ -79,6 +82,7 @@ def memory(tenant: str) -> Stores:
         inbox=MemoryInbox(state),
         run_queue=MemoryRunQueue(state),
         run_control=MemoryRunControl(state),
+        rollouts=MemoryRollouts(state),
         run_ledger=MemoryRunLedger(state),
         task_ledger=MemoryTaskLedger(state),
         task_desk=MemoryTaskDesk(state),

@@ -35,6 +35,7 @@ from activity_core.ports.outbox import Outbox
 from activity_core.ports.reading import Reading
 from activity_core.ports.refusals import Refusals
 from activity_core.ports.registry import LogLine, RegistryStore
+from activity_core.ports.rollouts import Rollouts
 from activity_core.ports.run_control import RunControl
 from activity_core.ports.run_ledger import RunLedger
 from activity_core.ports.run_queue import RunQueue
@@ -61,6 +62,7 @@ class Stores:
     inbox: Inbox
     run_queue: RunQueue
     run_control: RunControl
+    rollouts: Rollouts
     run_ledger: RunLedger
     task_ledger: TaskLedger
     task_desk: TaskDesk

@@ -21,6 +21,9 @@ class Change(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     RETIRED = "retired"
+    ROLLOUT_STARTED = "rollout_started"
+    PROMOTED = "promoted"
+    ROLLOUT_STOPPED = "rollout_stopped"
 
 
 Entrance = EventSource | EventType

@@ -13,6 +13,7 @@ from typing import Protocol
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.rollout import Rollout
 from activity_core.ports.entrances import Change, EntranceEdit, EntranceLine, Entrances
 
 
@@ -21,6 +22,7 @@ class RegistryEntry:
     """A definition as it is in force: its current version and whether it may fire.
 
     `paused` is an operator's pause (it survives `apply`); `definition.enabled` is the file's.
+    `rollout` tells of a candidate: the newest version that was published, but is not in force.
     """
 
     definition: ActivityDefinition
@@ -31,6 +33,12 @@ class RegistryEntry:
     reason: str = ""
     actor: str = ""
     changed_at: datetime | None = None
+    rollout: Rollout | None = None
+
+    @property
+    def published(self) -> int:
+        """The number of the newest version, whether it is in force or not."""
+        return max(self.version, self.rollout.version if self.rollout else 0)
 
     @property
     def fires(self) -> bool:
@@ -67,6 +75,7 @@ class LogLine:
     paused: bool
     retired: bool
     reason: str = ""
+    rollout: Rollout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ class HistoryLine:
     retired: bool
     reason: str = ""
     actor: str = ""
+    rollout: Rollout | None = None
 
 
 class RegistryEdit(EntranceEdit, Protocol):

@@ -49,7 +49,8 @@ class SettledSlots:
 
     Attributes:
         cursor: where it stands afterwards; None: it has no schedule any more, forget it.
-        version: the one that its runs are pinned to.
+        version: the one that is in force.
+        candidates: of a rollout, by slot, the version that its run pins instead.
         jitter: the longest delay of its starts; see `schedule.jitter`.
         displaced: by run id, what is announced about each displaced run and its tasks; only runs
             that `OpenCursors.open_work` answered in the same transaction.
@@ -63,6 +64,11 @@ class SettledSlots:
     jitter: timedelta = timedelta()
     displaces: Displacement | None = None
     displaced: Mapping[str, Sequence[Announcement]] = field(default_factory=dict)
+    candidates: Mapping[datetime, int] = field(default_factory=dict)
+
+    def version_of(self, slot: datetime) -> int:
+        """The version that the run of a slot pins."""
+        return self.candidates.get(slot, self.version)
 
 
 @dataclass(frozen=True, slots=True)

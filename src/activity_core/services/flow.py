@@ -13,6 +13,7 @@ from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.flow.group import FlowKey, FlowState, Group, Settled, Stage, Step
 from activity_core.core.flow.step import stages_of, step
+from activity_core.core.rollout import pinned
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.ending import DISPLACED, told_of_end
 from activity_core.ports.flow import Decided, FlowRow, OpenFlow
@@ -53,7 +54,8 @@ class FlowControl:
         settled = [settled for each in judged for settled in each.settled]
         letters = [letter for each in judged for letter in each.letters]
         if not controlled and not woken:
-            return Decided(fired=plain, settled=settled, letters=letters), now()
+            fired = _pinned(entries, plain)
+            return Decided(fired=fired, settled=settled, letters=letters), now()
         concerned = {id_ for id_, _ in controlled} | {key.definition_id for key in woken}
         await flow.lock(sorted(concerned))
         at = now()
@@ -61,7 +63,7 @@ class FlowControl:
         await passage.begin(controlled, woken)
         await passage.go()
         decided = Decided(
-            fired=[*plain, *passage.fired],
+            fired=_pinned(entries, [*plain, *passage.fired]),
             settled=[*settled, *passage.settled],
             rows=passage.rows,
             displaced=await self._displaced(flow, passage.displaced, at),
@@ -201,6 +203,11 @@ def _told_apart(entries: Entries, arrived: Arrivals) -> tuple[Arrivals, Arrivals
         stages = stages_of(entries[definition_id].definition.trigger)
         (controlled if stages else plain).append((definition_id, group))
     return plain, controlled
+
+
+def _pinned(entries: Entries, fired: Arrivals) -> Arrivals:
+    """With the versions that their runs pin: of a rollout some get the candidate."""
+    return [(id_, pinned(entries[id_].rollout, id_, group)) for id_, group in fired]
 
 
 def _follows(stage: Stage, other: Stage) -> bool:

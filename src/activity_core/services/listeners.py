@@ -12,9 +12,13 @@ from activity_core.core.decision import Outcome, PendingEvent
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
 from activity_core.core.definition.trigger import TriggerSet
+from activity_core.core.errors import ExpressionError
+from activity_core.core.expression.condition import Bindings
 from activity_core.core.flow.group import Group, Member, Settled, Stage
 from activity_core.core.flow.step import stages_of
+from activity_core.core.matching.interest import key_of
 from activity_core.core.matching.match_index import Hit, MatchIndex
+from activity_core.core.rollout import KEY, Rollout
 from activity_core.ports.dead_letters import DeadLetter
 from activity_core.ports.registry import RegistryEntry, RegistryStore
 
@@ -103,7 +107,8 @@ class Listeners:
         self, event: PendingEvent, at: datetime, hit: Hit, replay_id: str | None, judged: Judged
     ) -> None:
         entry = self.entries[hit.definition_id]
-        group = Group((_member(event, hit, entry.definition.trigger, replay_id),))
+        member = _member(event, hit, entry.definition.trigger, replay_id)
+        group = Group((_with_key(member, event, entry.rollout),))
         if hit.failed:
             settled = Settled(group, Outcome.FAILED, hit.failed)
             if hit.bury:
@@ -120,6 +125,17 @@ def _wants_order(definition: ActivityDefinition) -> bool:
     """It says so, or keeps a state that each event changes."""
     event = definition.trigger.event
     return definition.lifecycle == "ongoing" or (event is not None and event.order is not None)
+
+
+def _with_key(member: Member, event: PendingEvent, rollout: Rollout | None) -> Member:
+    """With what the key of a rollout gives; an event that has none gets what is in force."""
+    if rollout is None or rollout.stopped or rollout.key is None:
+        return member
+    try:
+        key = key_of(rollout.key, Bindings({"event": event.envelope.for_conditions()}))
+    except ExpressionError:
+        return member
+    return replace(member, keys={**member.keys, KEY: key})
 
 
 def why_silent(entry: RegistryEntry) -> str:

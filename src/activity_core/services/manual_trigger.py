@@ -10,6 +10,7 @@ from activity_core.core import ids
 from activity_core.core.definition.json_schema import mismatches
 from activity_core.core.errors import BadInputError, ConflictError
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.rollout import version_for
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.registry import RegistryEntry, RegistryStore
@@ -46,11 +47,12 @@ class ManualTrigger:
         entry = entry_of(snapshot.entries, definition_id)
         _refuse_unless_ready(entry)
         _check_input(entry, data)
+        key = ids.occurrence_of_request(request_id)
         submission = await self._queue.submit(
             ManualRequest(
                 definition_id,
-                entry.version,
-                ids.occurrence_of_request(request_id),
+                version_for(entry.rollout, definition_id, entry.version, key),
+                key,
                 dict(data),
                 actor,
             ),

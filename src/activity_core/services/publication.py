@@ -47,8 +47,13 @@ class ApplyReport:
     warnings: Sequence[Issue] = ()
 
 
-async def publish(edit: RegistryEdit, bundle: Bundle, warnings: Sequence[Issue]) -> ApplyReport:
-    """Store what is new. The revision of the report is the one before, if nothing is."""
+async def publish(
+    edit: RegistryEdit, bundle: Bundle, warnings: Sequence[Issue], *, reason: str = ""
+) -> ApplyReport:
+    """Store what is new. The revision of the report is the one before, if nothing is.
+
+    The very document of a candidate is not published again: its version comes into force.
+    """
     for connection in bundle.connections:
         await edit.put_connection(connection)
     for calendar in bundle.calendars:
@@ -57,7 +62,7 @@ async def publish(edit: RegistryEdit, bundle: Bundle, warnings: Sequence[Issue])
     definitions = [await _publish_definition(edit, definition) for definition in ordered]
     sources = [await _publish_entrance(edit, source) for source in _by_id(bundle.sources)]
     types = [await _publish_entrance(edit, type_) for type_ in _by_id(bundle.event_types)]
-    lines = [_line(edit, item) for item in definitions if item.change != "unchanged"]
+    lines = [_line(edit, item, reason) for item in definitions if item.change != "unchanged"]
     entrances = [
         *_entrance_lines(edit, "source", sources),
         *_entrance_lines(edit, "event_type", types),
@@ -99,6 +104,10 @@ async def _publish_definition(edit: RegistryEdit, definition: ActivityDefinition
     published = entry.definition if entry else None
     retired = entry is not None and entry.retired
     version, change = _next(definition, published, before, retired=retired)
+    if entry and entry.rollout and version > before:
+        if entry.rollout.digest == definition.digest.hex():
+            return Applied(definition.id, entry.rollout.version, "updated")
+        version = entry.published + 1
     if version > before:
         await edit.publish(definition, version)
     return Applied(definition.id, version, change)
@@ -115,12 +124,18 @@ async def _publish_entrance(edit: RegistryEdit, part: Entrance) -> AppliedEntran
     return AppliedEntrance(part.id, version, change)
 
 
-def _line(edit: RegistryEdit, applied: Applied) -> LogLine:
-    """A pause by an operator survives; a retired definition comes back."""
+def _line(edit: RegistryEdit, applied: Applied, reason: str) -> LogLine:
+    """A pause by an operator survives; a retired definition comes back; a rollout is over."""
     entry = edit.current.entries.get(applied.definition_id)
-    paused = entry.paused if entry else False
+    rollout = entry.rollout if entry else None
     return LogLine(
-        applied.definition_id, Change.PUBLISHED, applied.version, paused=paused, retired=False
+        applied.definition_id,
+        Change.PUBLISHED,
+        applied.version,
+        paused=entry.paused if entry else False,
+        retired=False,
+        reason=reason,
+        rollout=rollout if rollout and rollout.version > applied.version else None,
     )
 
 

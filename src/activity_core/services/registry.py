@@ -7,11 +7,13 @@ same for sources and event types: `services.entrances`.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from activity_core.core.definition_file.bundle import Bundle
 from activity_core.core.definition_file.known import ANY, Installation, Known
 from activity_core.core.definition_file.review import passed
 from activity_core.core.errors import ConflictError, Issue, NotFoundError
+from activity_core.core.rollout import Rollout
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.entrances import Change, Entrances
@@ -118,6 +120,7 @@ class Registry:
                 paused=entry.paused if change is Change.RETIRED else change is Change.PAUSED,
                 retired=entry.retired or change is Change.RETIRED,
                 reason=reason,
+                rollout=_kept(entry.rollout, change),
             )
             if entry.retired and change is not Change.RETIRED:
                 raise ConflictError(
@@ -129,6 +132,13 @@ class Registry:
                 await edit.log([line])
         self._doorbell.ring(Topic.RECONCILER)
         return (await self._store.snapshot()).entries[definition_id]
+
+
+def _kept(rollout: Rollout | None, change: Change) -> Rollout | None:
+    """A rollout outlives a pause, but not the definition."""
+    if rollout is None or change is not Change.RETIRED or rollout.stopped:
+        return rollout
+    return replace(rollout, stopped="its definition is retired")
 
 
 def entry_of(entries: Mapping[str, RegistryEntry], definition_id: str) -> RegistryEntry:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.definition import ActivityDefinition
+from activity_core.core.rollout import Rollout
 from activity_core.core.schedule.expected import Reign
 from activity_core.core.schedule.spec import ScheduleSpec, schedule_of
 from activity_core.ports.registry import HistoryLine, RegistryStore
@@ -25,6 +26,7 @@ class SlotHistory:
     reigns: Sequence[Reign]
     definition: ActivityDefinition
     version: int
+    rollout: Rollout | None = None
 
     @property
     def spec(self) -> ScheduleSpec | None:
@@ -65,7 +67,10 @@ class SlotHistories:
         version = lines[-1].version
         definition = self._catalogue.get((definition_id, version))
         return SlotHistory(
-            [self._reign(definition_id, line) for line in lines], definition, version
+            [self._reign(definition_id, line) for line in lines],
+            definition,
+            version,
+            lines[-1].rollout,
         )
 
     def _reign(self, definition_id: str, line: HistoryLine) -> Reign:

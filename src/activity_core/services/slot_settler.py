@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from activity_core.core import ids
+from activity_core.core.rollout import version_for
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.ending import DISPLACED, told_of_end
 from activity_core.core.schedule.plan import plan_of
 from activity_core.core.schedule.settle import settle
-from activity_core.core.schedule.settlement import ExpectedSlot, SlotPolicy, SlotState
+from activity_core.core.schedule.settlement import ExpectedSlot, SlotPolicy, SlotRun, SlotState
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.slot_ledger import (
@@ -150,7 +152,18 @@ def _settled(
         found.runs,
         history.spec.jitter if history.spec else timedelta(),
         found.displaces,
+        candidates=_candidates(history, found.runs),
     )
+
+
+def _candidates(history: SlotHistory, runs: Sequence[SlotRun]) -> Mapping[datetime, int]:
+    """Slots whose runs get the candidate of a rollout."""
+    if history.rollout is None:
+        return {}
+    id_, stable = history.definition.id, history.version
+    keys = {run.slot: ids.occurrence_of_slot(run.slot) for run in runs}
+    drawn = {slot: version_for(history.rollout, id_, stable, key) for slot, key in keys.items()}
+    return {slot: version for slot, version in drawn.items() if version != stable}
 
 
 def _cursor(

@@ -41,6 +41,7 @@ def snapshot(tables: Tables, revision: int | None = None) -> RegistrySnapshot:
                 reason=line.reason,
                 actor=row.actor,
                 changed_at=row.at,
+                rollout=line.rollout,
             )
     return RegistrySnapshot(at, entries, dict(tables.connections), dict(tables.calendars))
 
@@ -113,7 +114,15 @@ class MemoryRegistryEdit:
 def _history_line(row: LogRow[LogLine], pause: LogRow[LogLine] | None) -> HistoryLine:
     line = row.line
     why = pause if pause and line.paused and not line.retired else row
-    return HistoryLine(row.at, line.version, line.paused, line.retired, why.line.reason, why.actor)
+    return HistoryLine(
+        row.at,
+        line.version,
+        line.paused,
+        line.retired,
+        why.line.reason,
+        why.actor,
+        line.rollout,
+    )
 
 
 class MemoryRegistryStore:

@@ -64,7 +64,7 @@ def _new_run(
     if before is not None and before.outcome is not Outcome.HELD:
         return None
     occurrence = Occurrence(key, TriggerKind.SCHEDULE, scheduled_for=each.slot, gap=each.gap)
-    run = new_run(state, item.definition_id, item.version, occurrence, at=at)
+    run = new_run(state, item.definition_id, item.version_of(each.slot), occurrence, at=at)
     if run.run_id in tables.runs:
         raise UnavailableError("a slot got a run meanwhile", subject="slot ledger")
     return run
@@ -83,7 +83,7 @@ def _row(state: State, item: SettledSlots, decision: SlotDecision, at: datetime)
     return DecisionRow(
         definition_id=item.definition_id,
         input_key=key,
-        version=item.version,
+        version=item.version_of(decision.run_for or decision.slot),
         outcome=decision.outcome,
         reason=decision.reason,
         occurrence_key=key,

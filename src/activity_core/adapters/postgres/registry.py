@@ -15,6 +15,10 @@ from activity_core.adapters.postgres import registry_queries as queries
 from activity_core.adapters.postgres.event_replays import insert
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.registry_rows import snapshot_at
+from activity_core.adapters.postgres.rollout_document import (
+    rollout_document,
+    rollout_from_document,
+)
 from activity_core.adapters.postgres.storable import prose
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection as NamedConnection
@@ -98,7 +102,8 @@ class PostgresRegistryStore:
         async with connection(self._pool) as conn:
             async for row in await conn.execute(queries.HISTORY, values):
                 lines = found.setdefault(row.pop("definition_id"), [])
-                lines.append(HistoryLine(**row))
+                rollout = rollout_from_document(row.pop("rollout"))
+                lines.append(HistoryLine(**row, rollout=rollout))
         return found
 
     def edit(
@@ -183,6 +188,9 @@ class PostgresRegistryEdit:
             "paused": [line.paused for line in lines],
             "retired": [line.retired for line in lines],
             "reasons": [prose(line.reason) for line in lines],
+            "rollouts": [
+                Jsonb(rollout_document(line.rollout)) if line.rollout else None for line in lines
+            ],
         }
         await self._conn.execute(queries.LOG, values)
         await entrance_rows.log(self._conn, signed, revision, entrances)

@@ -8,7 +8,8 @@ returning revision
 """
 ENTRIES = """
 select distinct on (l.definition_id)
-    l.definition_id, l.version, l.paused, l.retired, l.revision, l.reason, l.actor, l.at, d.document
+    l.definition_id, l.version, l.paused, l.retired, l.revision, l.reason, l.actor, l.at, l.rollout,
+    d.document
 from registry_log l
 join activity_definitions d using (tenant, definition_id, version)
 where l.tenant = %(tenant)s and l.revision > %(after)s and l.revision <= %(revision)s
@@ -28,7 +29,7 @@ join activity_definitions d on d.tenant = %(tenant)s and d.definition_id = w.def
 # A new version of what is paused is a line of its own; whose pause it is stays what it was.
 HISTORY = """
 select l.definition_id, l.at, l.version, l.paused, l.retired,
-    coalesce(p.reason, l.reason) as reason, coalesce(p.actor, l.actor) as actor
+    coalesce(p.reason, l.reason) as reason, coalesce(p.actor, l.actor) as actor, l.rollout
 from unnest(%(definitions)s::text[], %(instants)s::timestamptz[]) as s (definition_id, instant)
 join registry_log l on l.tenant = %(tenant)s and l.definition_id = s.definition_id
     and l.revision >= coalesce((
@@ -66,10 +67,10 @@ update registry_revisions set revision = revision + 1 where tenant = %(tenant)s 
 """
 LOG = """
 insert into registry_log
-    (tenant, revision, definition_id, change, version, paused, retired, reason, actor, at)
+    (tenant, revision, definition_id, change, version, paused, retired, reason, rollout, actor, at)
 select %(tenant)s, %(revision)s, l.*, %(actor)s, %(at)s
 from unnest(%(definitions)s::text[], %(changes)s::text[], %(versions)s::int[],
-    %(paused)s::boolean[], %(retired)s::boolean[], %(reasons)s::text[]) as l
+    %(paused)s::boolean[], %(retired)s::boolean[], %(reasons)s::text[], %(rollouts)s::jsonb[]) as l
 """
 # Without a plan: that comes from the reconciler. Who has a cursor already goes on with it.
 ACCOUNT_FOR_SLOTS = """

@@ -5,6 +5,7 @@ from typing import Any
 
 from activity_core.adapters.postgres import registry_queries as queries
 from activity_core.adapters.postgres.pool import Connection
+from activity_core.adapters.postgres.rollout_document import rollout_from_document
 from activity_core.core.definition.calendar import Calendar
 from activity_core.core.definition.connection import Connection as NamedConnection
 from activity_core.core.definition.definition import definition_from_document
@@ -46,4 +47,5 @@ def _entry(row: Mapping[str, Any]) -> RegistryEntry:
         reason=row["reason"],
         actor=row["actor"],
         changed_at=row["at"],
+        rollout=rollout_from_document(row["rollout"]),
     )

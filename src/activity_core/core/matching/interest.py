@@ -98,7 +98,7 @@ class Listener:
         keys: dict[Stage, str] = {}
         for stage, name, text in self._keys:
             try:
-                keys[stage] = _key(text, heard)
+                keys[stage] = key_of(text, heard.bindings)
             except ExpressionError as error:
                 return replace(self._plain, parts=in_order, failed=f"{name}: {error}")
         dedupe_key = keys.pop(Stage.SEEN, None)
@@ -168,8 +168,13 @@ def _key_expressions(definition: ActivityDefinition) -> Iterator[tuple[Stage, st
             yield stage, f"{name}.key", control.key
 
 
-def _key(text: str, heard: Heard) -> str:
-    value = compile_expression(text, variables=EVENT_VARIABLES).evaluate(heard.bindings)
+def key_of(text: str, bindings: Bindings) -> str:
+    """What a key's expression gives, as canonical JSON text.
+
+    Raises:
+        ExpressionError: it fails, gives nothing, or gives too much.
+    """
+    value = compile_expression(text, variables=EVENT_VARIABLES).evaluate(bindings)
     if value is None:  # would make one of all events that lack it
         raise ExpressionError("is null")
     key = canonical_json(value).decode()

@@ -10,5 +10,5 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    for noun in ("tasks", "control", "cases", "run_log", "inbox"):
+    for noun in ("tasks", "control", "cases", "run_log", "inbox", "rollout"):
         run_script(f"0005_{noun}.sql")

@@ -175,6 +175,41 @@ def test_a_task_is_found_and_completed(busy: Shell) -> None:
     assert busy.json("tasks", "show", task["task_id"])["comment"] == "c"
 
 
+def test_people_hand_their_tasks_around(busy: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "fraud" in busy.run("tasks", "inbox", "--group", "fraud").stdout
+    [task] = busy.json("tasks", "inbox")["items"]
+    id_ = task["task_id"]
+    unnamed = busy.run("tasks", "inbox", "--mine", ok=False)
+    assert "ACTIVITY_CORE_USER" in unnamed.stderr
+    assert busy.run("tasks", "claim", id_, "--by", "ann").stdout == f"{id_}: claimed by ann\n"
+    taken = busy.run("tasks", "claim", id_, "--by", "bob", ok=False)
+    assert "ann has claimed it" in taken.stderr
+    monkeypatch.setenv("ACTIVITY_CORE_USER", "ann")
+    assert "ann" in busy.run("tasks", "inbox", "--mine").stdout
+    for args, said in (
+        (("delegate", id_, "--to", "bob", "--comment", "c"), "ready, for bob"),
+        (("return", id_, "--comment", "no time", "--by", "bob"), "ready, for fraud"),
+        (("delegate", id_, "--group", "a", "--group", "b"), "ready, for a, b"),
+        (("claim", id_, "--revision", "4"), "claimed by ann"),
+        (("unclaim", id_), "ready, for a, b"),
+        (("comment", id_, "nobody answers"), "ready, for a, b"),
+    ):
+        assert busy.run("tasks", *args).stdout == f"{id_}: {said}\n"
+    stale = busy.run("tasks", "reject", id_, "--comment", "why", "--revision", "6", ok=False)
+    assert "at revision 7, not 6: commented by ann at" in stale.stderr
+    assert busy.run("tasks", "reject", id_, "--comment", "why").stdout == (
+        f"{id_}: failed, rejected\n"
+    )
+    log = busy.json("tasks", "log", id_)["items"]
+    assert [each["action"] for each in log][:3] == ["claimed", "delegated", "returned"]
+    assert {(each["by"], each["via"]) for each in log} == {
+        ("ann", "anonymous"),
+        ("bob", "anonymous"),
+    }
+    assert "nobody answers" in busy.run("tasks", "log", id_).stdout
+    assert busy.json("tasks", "inbox")["items"] == []
+
+
 def test_explain_tells_the_whole_story(busy: Shell) -> None:
     busy.run("emit", "order.created", "--data", '{"amount": 1}', "--source", "/s", "--id", "e2")
     busy.work()

@@ -20,6 +20,7 @@ from activity_core.cli import (
     schedules,
     schema,
     simulate,
+    task_actions,
     tasks,
 )
 from activity_core.cli.exits import Commands
@@ -42,6 +43,7 @@ for noun in (
     decisions,
     runs,
     tasks,
+    task_actions,
     run_control,
     dead_letters,
     simulate,

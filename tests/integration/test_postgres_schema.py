@@ -14,6 +14,7 @@ from activity_core.adapters.postgres.migrate import check_migrated, migrate
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
 from activity_core.adapters.system_clock import SystemClock
 from activity_core.core.errors import ConfigurationError, RejectedError, UnavailableError
+from activity_core.core.run.task import FINAL, MOVES, TaskStatus
 from activity_core.ports.dead_letters import LetterFilter
 from activity_core.ports.refusals import MOST_CHARACTERS
 
@@ -207,6 +208,8 @@ ROWS: dict[str, dict[str, object]] = {
         "wait": False,
         "created_at": AT,
     },
+    "task_log": {"task_id": "t", "action": "claimed", "at": AT, "by": "ann", "via": "key"},
+    "pending_tasks": {"task_id": "t"},
     "pending_signals": {"run_id": "r", "workflow_id": "w"},
     "outbox": {
         "event_id": "o",
@@ -272,6 +275,7 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("runs_recorded_has_its_context", {**DONE, "recorded_at": AT, "context_hash": "ab"}),
     ("runs_recorded_has_its_context", {**DONE, "recorded_at": AT, "context_snapshot": "{}"}),
     ("runs_failed_says_why", FAILED),
+    ("runs_stop_is_known", {"stop": "wait"}),
     ("run_events_place_counts_from_zero", {"event_key": b"o" * 32, "place": -1}),
     ("run_events_lead_is_given", {"event_key": b"o" * 32, "given": False}),
     ("flow_states_stage_is_known", {"stage": "sleep"}),
@@ -294,6 +298,15 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("tasks_run_exists", {"task_id": "n", "run_id": "nobody"}),
     ("tasks_status_is_known", {"status": "lost", "finished_at": AT, "outcome": "x"}),
     ("tasks_kind_is_known", {"kind": "magic"}),
+    ("tasks_role_is_known", {"role": "advice", "about": "t"}),
+    ("tasks_of_others_name_them", {"about": "t"}),
+    ("tasks_of_others_name_them", {"role": "help"}),
+    ("tasks_claimed_names_who", {"status": "claimed"}),
+    ("tasks_only_people_claim", {"kind": "http", "claimed_by": "ann"}),
+    ("tasks_over_never_wake", {**DONE, "outcome": "done", "wake_at": AT}),
+    ("task_log_task_exists", {"task_id": "none"}),
+    ("pending_tasks_task_exists", {"task_id": "none"}),
+    ("pending_tasks_wait_once", {}),
     ("tasks_item_counts_from_zero", {"item": -1}),
     ("tasks_final_means_finished", {**DONE, "finished_at": None}),
     ("tasks_final_means_outcome", DONE),
@@ -404,6 +417,31 @@ def test_what_was_published_never_changes(db, table: str, change: str):
         db.execute(change.format(table))
 
 
+@pytest.mark.parametrize("old", TaskStatus)
+@pytest.mark.parametrize("new", TaskStatus)
+def test_tasks_move_as_the_core_says(db, old: TaskStatus, new: TaskStatus):
+    """And nowhere else. Constraints on what a status needs are tried above."""
+    with db.transaction(force_rollback=True):
+        insert(db, "tasks", ROWS["tasks"] | {"task_id": "m", "item": 1} | _standing(old))
+        named = {"id": "m", "finished_at": None, "outcome": None, "claimed_by": None}
+        move = """
+            update tasks set status = %(status)s, finished_at = %(finished_at)s,
+                outcome = %(outcome)s, claimed_by = %(claimed_by)s where task_id = %(id)s
+        """
+        if new is old or new in MOVES[old]:
+            db.execute(move, named | _standing(new))
+            return
+        with pytest.raises(psycopg.errors.CheckViolation) as caught:
+            db.execute(move, named | _standing(new))
+        assert caught.value.diag.constraint_name == "tasks_move_as_they_may"
+
+
+def _standing(status: TaskStatus) -> dict[str, object]:
+    over = {"finished_at": AT, "outcome": "x"} if status in FINAL else {}
+    claimed = {"claimed_by": "ann"} if status is TaskStatus.CLAIMED else {}
+    return {"status": status.value, **over, **claimed}
+
+
 def test_what_was_refused_is_forgotten_but_never_changes(db):
     with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
         db.execute("update refusals set message = 'it was fine'")
@@ -426,7 +464,9 @@ def test_every_constraint_has_a_wrong_row(db):
         "pending_events_pkey",
         "pending_runs_pkey",
         "pending_signals_pkey",
+        "pending_tasks_pkey",
         "refusals_pkey",
+        "task_log_pkey",
     }
     assert {name for (name,) in constraints} - tried == set()
 

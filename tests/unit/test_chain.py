@@ -29,7 +29,7 @@ FULL = {
     "escalate": {"after": "4h", "to": {"group": "leads"}},
     "expire": {"after": "6h", "outcome": "rejected"},
 }
-RENDERED = {
+RENDERED: dict[str, Any] = {
     "reassign": [{"user": "ann", "groups": []}],
     "escalate": [{"user": None, "groups": ["leads"]}],
 }

@@ -1,4 +1,4 @@
-"""Senders that are not ours: CloudEvents' SDKs for other languages, each in a small program.
+"""Programs that are not ours: CloudEvents' SDKs for other languages, and other workers.
 
 Their libraries are installed, at the versions of their lock files, when a test first needs them,
 into `.senders/`; as long as their files stay the same, later runs need no network.
@@ -24,9 +24,9 @@ SENT_WITHIN = 30.0
 
 @dataclass(frozen=True)
 class Language:
-    """How the program in `directory` is made, and how it is started there."""
+    """How the program in `directory` is made, and how it is started where it is ready."""
 
-    directory: str
+    directory: Path
     needs: Sequence[str]
     install: Sequence[str]
     start: Sequence[str]
@@ -34,27 +34,29 @@ class Language:
 
 LANGUAGES = {
     "javascript": Language(
-        "js", ["node", "npm"], ["npm", "ci", "--ignore-scripts"], ["node", "send.mjs"]
+        HERE / "js", ["node", "npm"], ["npm", "ci", "--ignore-scripts"], ["node", "send.mjs"]
     ),
-    "go": Language("go", ["go"], ["go", "build", "-buildvcs=false", "-o", "send"], ["./send"]),
+    "go": Language(
+        HERE / "go", ["go"], ["go", "build", "-buildvcs=false", "-o", "send"], ["./send"]
+    ),
 }
 
 
 async def send(language: str, mode: str, url: str, events: Sequence[dict[str, Any]]) -> None:
     """Have the SDK send CloudEvents (given in the JSON format); AssertionError if it cannot."""
-    home = await _installed(LANGUAGES[language])
+    home = await installed(LANGUAGES[language])
     command = [*LANGUAGES[language].start, mode, url]
     code, output = await _run(command, home, SENT_WITHIN, given=json.dumps(events).encode())
     assert code == 0, output
 
 
-async def _installed(language: Language) -> Path:
+async def installed(language: Language) -> Path:
     """The directory where it is ready; skips the test where it cannot be had."""
-    files = sorted(path for path in (HERE / language.directory).iterdir() if path.is_file())
+    files = sorted(path for path in language.directory.iterdir() if path.is_file())
     content = b"".join(path.name.encode() + path.read_bytes() for path in files)
-    home = CACHE / f"{language.directory}-{hashlib.sha256(content).hexdigest()[:16]}"
+    home = CACHE / f"{language.directory.name}-{hashlib.sha256(content).hexdigest()[:16]}"
     if absent := [tool for tool in language.needs if shutil.which(tool) is None]:
-        missing(f"a sender needs {' and '.join(absent)}")
+        missing(f"a program needs {' and '.join(absent)}")
     if home.exists():
         return home
     CACHE.mkdir(exist_ok=True)
@@ -65,7 +67,7 @@ async def _installed(language: Language) -> Path:
             shutil.copy(path, made)
         code, output = await _run(language.install, made, INSTALLED_WITHIN)
         if code != 0:
-            missing(f"a sender cannot be installed: {output[-500:]}")
+            missing(f"a program cannot be made: {output[-500:]}")
         made.rename(home)  # whole or not at all
     return home
 

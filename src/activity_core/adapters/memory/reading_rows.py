@@ -175,6 +175,7 @@ def task_item(row: TaskRow) -> Json:
         "outcome": result.outcome if result else None,
         "outputs": result.outputs if result else None,
         "error": result.error if result else None,
+        "error_type": result.error_type if result else None,
         "comment": result.comment if result else None,
         "completed_by": result.by if result else None,
         "created_at": _time(row.created_at),

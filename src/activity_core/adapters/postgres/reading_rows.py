@@ -152,6 +152,7 @@ def task_item(row: DictRow) -> Json:
         "outcome": row["outcome"],
         "outputs": row["outputs"],
         "error": row["error"] if ended else None,
+        "error_type": row["error_type"] if ended else None,
         "comment": row["comment"] if ended else None,
         "completed_by": row["completed_by"] if ended else None,
         "created_at": _time(row["created_at"]),

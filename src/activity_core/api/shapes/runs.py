@@ -122,6 +122,7 @@ class TaskItem(Shape):
     outcome: str | None
     outputs: Any
     error: str | None
+    error_type: str | None
     comment: str | None
     completed_by: str | None
     created_at: str

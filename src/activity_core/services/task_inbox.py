@@ -15,7 +15,7 @@ from activity_core.core.human.errors import StaleError
 from activity_core.core.human.handling import Recipient
 from activity_core.core.human.log import LogEntry
 from activity_core.core.human.notices import Told, human_of, notifications
-from activity_core.core.run.announcing import task_ended
+from activity_core.core.run.announcing import task_added, task_ended
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
@@ -132,7 +132,10 @@ class TaskInbox:
         told: list[NewTask] = []
         if task.status is TaskStatus.COMPLETED:
             told = notifications(dossier.human, Told.of(task), "completed")
-        await opened.write(task, change.entry, [ended], added=told)
+        said = [
+            task_added(task, new, deployment=self._deployment, at=change.entry.at) for new in told
+        ]
+        await opened.write(task, change.entry, [ended, *said], added=told)
 
     async def _told(self, task_id: str, error: StaleError) -> StaleError:
         """Also what came last."""

@@ -64,36 +64,36 @@ class TaskKeeper:
         return len(due) == BATCH and any(done)
 
     async def _keep(self, task_id: str) -> bool:
-        """Whether it was kept: one bad task must not keep the others waiting."""
+        """Whether something was done: one bad task must not keep the others waiting."""
         try:
-            await self._open(task_id)
+            return await self._open(task_id)
         except UnavailableError:
             raise
         except Exception:
             log.exception("task_not_kept", task_id=task_id)
             return False
-        return True
 
-    async def _open(self, task_id: str) -> None:
+    async def _open(self, task_id: str) -> bool:
         async with self._desk.open(task_id) as opened:
             version = opened.task.definition_id, opened.task.version
             unknown = self._catalogue.unknown([version])
             if not unknown:
-                await self._take(opened)
-        if unknown:
-            # Not inside: a transaction must not wait for a second connection to the same store.
-            await self._catalogue.learn(unknown)
-            await self._open(task_id)
+                return await self._take(opened)
+        # Not inside: a transaction must not wait for a second connection to the same store.
+        await self._catalogue.learn(unknown)
+        return await self._open(task_id)
 
-    async def _take(self, opened: OpenTask) -> None:
+    async def _take(self, opened: OpenTask) -> bool:
         task, now = opened.task, self._clock.now()
         human = human_of(self._catalogue.get((task.definition_id, task.version)), task)
         if human is None:
-            return
+            return False
         moment = Moment(now, self._deployment, opened.run_attempt)
-        for taken in step(human, task, self._catalogue.calendars, moment):
+        due = step(human, task, self._catalogue.calendars, moment)
+        for taken in due:
             told = notifications(human, Told.of(taken.task), taken.entry.action)
             said = [
                 task_added(taken.task, new, deployment=self._deployment, at=now) for new in told
             ]
             await opened.write(taken.task, taken.entry, [taken.announcement, *said], added=told)
+        return bool(due)

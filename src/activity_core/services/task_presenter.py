@@ -6,6 +6,7 @@ is ready already stays as it is.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from activity_core.core.human.clock import clock_of
 from activity_core.core.human.notices import Told, human_of, notifications
@@ -56,16 +57,16 @@ class TaskPresenter:
             UnavailableError: the store cannot be reached.
         """
         await self._catalogue.refresh()
+        at = self._clock.now()
         clocks: dict[str, TaskClock] = {}
         told: list[tuple[TaskInstance, NewTask]] = []
         for task in await self._tasks.some(task_ids):
             if task.status is TaskStatus.PENDING and task.kind is TaskKind.HUMAN:
                 prepared = await self._performer.prepare(task, run_attempt)
                 if prepared.status not in FINAL:
-                    clocks[task.task_id], notices = await self._ready(prepared)
+                    clocks[task.task_id], notices = await self._ready(prepared, at)
                     told += [(prepared, notice) for notice in notices]
         if clocks:
-            at = self._clock.now()
             said = [task_added(task, new, deployment=self._deployment, at=at) for task, new in told]
             await self._tasks.make_ready(clocks, at, [new for _, new in told], said)
             self._doorbell.ring(Topic.RELAY)
@@ -82,11 +83,10 @@ class TaskPresenter:
         }
         return TaskStates(ends, found.stop)
 
-    async def _ready(self, task: TaskInstance) -> tuple[TaskClock, list[NewTask]]:
+    async def _ready(self, task: TaskInstance, at: datetime) -> tuple[TaskClock, list[NewTask]]:
         definition = await self._catalogue.definition((task.definition_id, task.version))
         human = human_of(definition, task)
-        now, calendars = self._clock.now(), self._catalogue.calendars
-        clock = clock_of(human, now, calendars) if human else TIMELESS
+        clock = clock_of(human, at, self._catalogue.calendars) if human else TIMELESS
         return clock, notifications(human, Told.of(task), "created")
 
 

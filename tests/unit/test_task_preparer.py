@@ -7,6 +7,7 @@ import pytest
 from tests.core_stage import CoreStage
 
 from activity_core.core.jsontext import JsonValue
+from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.errors import TaskFailedError
 from activity_core.core.run.task import NOT_WANTED, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.doorbell import Topic
@@ -119,3 +120,31 @@ async def test_words_that_cannot_be_told_are_a_failure_for_good(scene: Scene) ->
         await scene.prepared("load", 0)
     assert (error.value.type, error.value.retryable) == ("expression_failed", False)
     assert (await scene.task("load", 0)).late
+
+
+TOLD = """
+id: told
+trigger: {manual: }
+rules:
+  - id: r
+    tasks:
+      - id: call
+        human:
+          title: Call
+          assign: {group: sales}
+          notify:
+            - on: [created]
+              http: {url: "/x", json: ["${notice}", "${task.title}", "${task.groups}"]}
+"""
+
+
+async def test_a_notification_sees_the_task_that_it_tells_of() -> None:
+    stage = CoreStage()
+    await stage.apply(TOLD)
+    [run_id] = await stage.submit("told", "1")
+    [execution] = await stage.compose()
+    await stage.runner.advance(execution.execution_id)
+    group = await stage.tasks.group(run_id, "r", 0)
+    (notification,) = (task for task in group if task.role is TaskRole.NOTIFICATION)
+    task = await stage.preparer.prepared(notification)
+    assert task.inputs["json"] == ["created", "Call", ["sales"]]

@@ -31,7 +31,17 @@ from activity_core.embedded.ports import choose_ports
 from activity_core.embedded.postgres import EmbeddedPostgres
 from activity_core.embedded.temporal import EmbeddedTemporal
 
-AGENTS = ("router", "flow", "intake", "starter", "worker", "relay", "reconciler", "auditor")
+AGENTS = (
+    "router",
+    "flow",
+    "intake",
+    "starter",
+    "worker",
+    "keeper",
+    "relay",
+    "reconciler",
+    "auditor",
+)
 SETTLED_WITHIN = 90.0
 """Seconds, on a busy machine: after an outage the back-off alone may take fifteen."""
 

@@ -17,6 +17,7 @@ from activity_core.core.definition.event_source import EventSource
 from activity_core.ports.doorbell import Topic
 from activity_core.services.backfill import Backfiller
 from activity_core.services.burial import Burial
+from activity_core.services.catalogue import Catalogue
 from activity_core.services.event_replay import EventReplayer
 from activity_core.services.flow_keeper import FlowKeeper
 from activity_core.services.intake import Intake
@@ -26,11 +27,13 @@ from activity_core.services.loop import repeat, serve
 from activity_core.services.reconciler import Reconciler
 from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.relay import Relay
+from activity_core.services.rollout_keeper import RolloutKeeper
 from activity_core.services.router import Router
 from activity_core.services.run_auditor import RunAuditor
 from activity_core.services.slot_auditor import SlotAuditor
 from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import Starter
+from activity_core.services.task_keeper import TaskKeeper
 from activity_core.settings import RUNS_QUEUE
 from activity_core.workflows.worker import task_workers, workers
 
@@ -134,6 +137,18 @@ async def task_worker(system: System) -> None:
         await asyncio.Event().wait()
 
 
+async def keeper(system: System) -> None:
+    """Does what time does to human tasks."""
+    agent = TaskKeeper(
+        system.stores.task_desk,
+        Catalogue(system.stores.registry),
+        system.clock,
+        system.doorbell,
+        deployment=system.settings.deployment,
+    )
+    await agent.run()
+
+
 async def relay(system: System) -> None:
     """Publishes what was recorded.
 
@@ -176,11 +191,13 @@ async def auditor(system: System) -> None:
     replayer = EventReplayer(
         stores.event_replays, event_review(system), stores.run_queue, system.clock
     )
+    rollouts = RolloutKeeper(stores.registry, stores.rollouts, system.clock)
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.run())
         group.create_task(slots.run())
         group.create_task(backfiller.run())
         group.create_task(replayer.run())
+        group.create_task(rollouts.run())
         group.create_task(_keep_house(system))
 
 
@@ -198,7 +215,7 @@ async def _keep_house(system: System) -> None:
 
 AGENTS: Mapping[str, Agent] = {
     agent.__name__: agent
-    for agent in (router, flow, intake, starter, worker, relay, reconciler, auditor)
+    for agent in (router, flow, intake, starter, worker, keeper, relay, reconciler, auditor)
 }
 """Those of a whole installation."""
 ALONE: Mapping[str, Agent] = {"task_worker": task_worker}

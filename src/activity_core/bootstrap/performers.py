@@ -1,6 +1,6 @@
 """Who performs automated tasks, by kind, and what tasks may use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import httpx
 
@@ -8,8 +8,10 @@ from activity_core.adapters.http.performer import HttpPerformer
 from activity_core.adapters.plugins import SOURCES, TASKS, PythonPerformer, installed
 from activity_core.adapters.postgres.sql_performer import SqlPerformer
 from activity_core.adapters.postgres.sql_pools import SqlPools
+from activity_core.adapters.smtp.performer import SmtpPerformer
 from activity_core.core.definition_file.known import Installation
 from activity_core.core.rules.task_spec import TaskKind
+from activity_core.ports.clock import Clock
 from activity_core.ports.task_performer import TaskPerformer
 from activity_core.services.callbacks import CallbackAddresses
 from activity_core.services.catalogue import Catalogue
@@ -30,14 +32,21 @@ def installation_of(settings: Settings) -> Installation:
 
 
 def performers(
-    catalogue: Catalogue, http: httpx.AsyncClient, sql: SqlPools, addresses: CallbackAddresses
+    catalogue: Catalogue,
+    http: httpx.AsyncClient,
+    sql: SqlPools,
+    addresses: CallbackAddresses,
+    *,
+    allowed: Sequence[str],
+    clock: Clock,
 ) -> Mapping[TaskKind, TaskPerformer]:
     """One for each kind but emit, which is done by being recorded.
 
-    `sql`: the pools of connections that may write.
+    `sql`: the pools of connections that may write; `allowed`: private hosts that mail may reach.
     """
     return {
         TaskKind.HTTP: HttpPerformer(http, catalogue.connection, addresses.of),
         TaskKind.PYTHON: PythonPerformer(),
         TaskKind.SQL: SqlPerformer(catalogue.connection, sql),
+        TaskKind.MAIL: SmtpPerformer(catalogue.connection, allowed, clock),
     }

@@ -167,7 +167,14 @@ class System:
             clock=self.clock,
             doorbell=self.doorbell,
         )
-        performing = performers(catalogue, self._http, self._sql_tasks, self.callback_addresses())
+        performing = performers(
+            catalogue,
+            self._http,
+            self._sql_tasks,
+            self.callback_addresses(),
+            allowed=settings.http_allow,
+            clock=self.clock,
+        )
         tasks = task_steps(
             stores,
             catalogue,

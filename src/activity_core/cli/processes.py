@@ -25,6 +25,7 @@ AGENT_HELP = {
     "intake": "Take events from the broker into the inbox.",
     "starter": "Start workflows for decided runs.",
     "worker": "Carry out runs and automated tasks; or only tasks of some queues.",
+    "keeper": "Remind people of their tasks, hand them over, let them expire.",
     "relay": "Publish recorded events to the broker.",
     "reconciler": "Keep Temporal's schedules equal to the registry.",
     "auditor": "Close runs that nobody else will; keep house in the database.",

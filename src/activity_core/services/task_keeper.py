@@ -47,7 +47,7 @@ class TaskKeeper:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await repeat("tasks", self.step, asyncio.sleep, period=PERIOD)
+        await repeat("keeper", self.step, asyncio.sleep, period=PERIOD)
 
     async def step(self) -> bool:
         """Do what is due; True if there may be more.

@@ -29,7 +29,7 @@ from activity_core.services.flow import FlowControl
 from activity_core.services.listeners import Listeners
 from activity_core.services.manual_trigger import ManualTrigger
 from activity_core.services.registry import Registry
-from activity_core.services.rollout_desk import RolloutDesk, Share
+from activity_core.services.rollout_desk import RolloutDesk, Share, stop_rollout
 from activity_core.services.rollout_keeper import RolloutKeeper
 from activity_core.services.router import Router
 from activity_core.services.slot_history import SlotHistories
@@ -48,7 +48,7 @@ class Desk(RolloutDesk):
         self.clock, self.doorbell = ManualClock(AT), MemoryDoorbell()
         self.registry = Registry(stores.registry, self.doorbell, self.clock, config={})
         super().__init__(self.registry, stores.registry, self.clock, self.doorbell)
-        self.keeper = RolloutKeeper(stores.registry, self, stores.rollouts)
+        self.keeper = RolloutKeeper(stores.registry, stores.rollouts, self.clock)
         self.listeners = Listeners(stores.registry)
 
     async def apply(self, *definitions: ActivityDefinition) -> str:
@@ -307,6 +307,7 @@ async def test_a_rollout_that_changed_is_not_stopped_for_what_it_was(desk: Desk)
     await desk.start(SECOND_ONE, ALL, "ann")
     entry = await desk.entry()
     assert entry.rollout is not None
-    assert not await desk.stop(ID, replace(entry.rollout, percent=1), "x", "why")
+    other = replace(entry, rollout=replace(entry.rollout, percent=1))
+    assert not await stop_rollout(desk.stores.registry, desk.clock, other, actor="x", why="y")
     await desk.promote(ID, "ann")
-    assert not await desk.stop(ID, entry.rollout, "x", "why")
+    assert not await stop_rollout(desk.stores.registry, desk.clock, entry, actor="x", why="y")

@@ -52,6 +52,7 @@ from activity_core.services.reception import Reception
 from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.registry import Registry
 from activity_core.services.rerun import Rerunner
+from activity_core.services.rollout_desk import RolloutDesk
 from activity_core.services.router import Router
 from activity_core.services.run_closer import RunCloser
 from activity_core.services.run_context import ContextReader
@@ -249,6 +250,12 @@ class MemorySystem:
             simulation=self.simulation,
             schedules=Schedules(self.registry_store, reading, self.clock),
             run_desk=self.run_desk,
+            rollout_desk=RolloutDesk(
+                Registry(self.registry_store, self.doorbell, self.clock, config={}),
+                self.registry_store,
+                self.clock,
+                self.doorbell,
+            ),
             rerunner=Rerunner(
                 MemoryRunControl(self.state), self.registry_store, self.clock, self.doorbell
             ),

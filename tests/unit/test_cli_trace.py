@@ -30,6 +30,7 @@ def run(**changes: Any) -> dict[str, Any]:
         "rules": None,
         "tasks": [],
         "events_out": [],
+        "log": [],
         "decisions": [],
     } | changes
 

@@ -20,6 +20,7 @@ from activity_core.api.shapes.definitions import (
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.errors import BadInputError, UnsupportedMediaTypeError
 from activity_core.core.expression.condition import rfc3339
+from activity_core.core.rollout import Rollout
 from activity_core.ports.reading import Page, Row
 from activity_core.ports.registry import RegistryEntry
 from activity_core.services.backfill_range import paused_since
@@ -155,5 +156,10 @@ def definition_item(entry: RegistryEntry, standing: Row) -> dict[str, Any]:
         "reason": entry.reason,
         "actor": entry.actor,
         "changed_at": entry.changed_at and rfc3339(entry.changed_at),
+        "rollout": entry.rollout and _rollout(entry.rollout),
         **standing,
     }
+
+
+def _rollout(rollout: Rollout) -> dict[str, Any]:
+    return asdict(rollout) | {"since": rfc3339(rollout.since)}

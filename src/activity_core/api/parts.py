@@ -34,6 +34,7 @@ from activity_core.services.message_reader import MessageReader
 from activity_core.services.reception import Reception
 from activity_core.services.registry import Registry
 from activity_core.services.rerun import Rerunner
+from activity_core.services.rollout_desk import RolloutDesk
 from activity_core.services.run_control import RunDesk
 from activity_core.services.schedules import Schedules
 from activity_core.services.simulation import Simulation
@@ -74,6 +75,7 @@ class ApiParts:
     schedules: Schedules
     run_desk: RunDesk
     rerunner: Rerunner
+    rollout_desk: RolloutDesk
     reading: Reading
     inbox: Inbox
     run_queue: RunQueue

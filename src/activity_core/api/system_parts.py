@@ -25,6 +25,7 @@ from activity_core.services.reception import Reception
 from activity_core.services.refusal_log import RefusalLog
 from activity_core.services.registry import Registry
 from activity_core.services.rerun import Rerunner
+from activity_core.services.rollout_desk import RolloutDesk
 from activity_core.services.run_control import RunDesk
 from activity_core.services.schedules import Schedules
 from activity_core.services.simulated_routing import SimulatedRouting
@@ -113,6 +114,7 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
         ),
         schedules=Schedules(stores.registry, stores.reading, clock),
         run_desk=run_desk,
+        rollout_desk=RolloutDesk(registry, stores.registry, clock, doorbell),
         rerunner=Rerunner(stores.run_control, stores.registry, clock, doorbell),
         reading=stores.reading,
         inbox=stores.inbox,

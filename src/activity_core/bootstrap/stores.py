@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from activity_core.adapters.postgres.backfills import PostgresBackfills
+from activity_core.adapters.postgres.cases import PostgresCases
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
 from activity_core.adapters.postgres.event_replays import PostgresEventReplays
 from activity_core.adapters.postgres.flow import PostgresFlowStore
@@ -12,6 +13,7 @@ from activity_core.adapters.postgres.pool import Pool
 from activity_core.adapters.postgres.reading import PostgresReading
 from activity_core.adapters.postgres.refusals import PostgresRefusals
 from activity_core.adapters.postgres.registry import PostgresRegistryStore
+from activity_core.adapters.postgres.rollouts import PostgresRollouts
 from activity_core.adapters.postgres.run_control import PostgresRunControl
 from activity_core.adapters.postgres.run_ledger import PostgresRunLedger
 from activity_core.adapters.postgres.run_queue import PostgresRunQueue
@@ -27,9 +29,11 @@ class Stores:
     inbox: PostgresInbox
     run_queue: PostgresRunQueue
     run_control: PostgresRunControl
+    rollouts: PostgresRollouts
     run_ledger: PostgresRunLedger
     task_ledger: PostgresTaskLedger
     task_desk: PostgresTaskDesk
+    cases: PostgresCases
     registry: PostgresRegistryStore
     outbox: PostgresOutbox
     dead_letters: PostgresDeadLetters
@@ -47,9 +51,11 @@ class Stores:
             PostgresInbox(pool, tenant),
             PostgresRunQueue(pool, tenant),
             PostgresRunControl(pool, tenant),
+            PostgresRollouts(pool, tenant),
             PostgresRunLedger(pool, tenant),
             PostgresTaskLedger(pool, tenant),
             PostgresTaskDesk(pool, tenant),
+            PostgresCases(pool, tenant),
             PostgresRegistryStore(pool, tenant),
             PostgresOutbox(pool, tenant),
             PostgresDeadLetters(pool, tenant),

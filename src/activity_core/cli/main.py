@@ -15,6 +15,7 @@ from activity_core.cli import (
     event_replays,
     events,
     processes,
+    rollouts,
     run_control,
     runs,
     schedules,
@@ -35,6 +36,7 @@ app = typer.Typer(
 for noun in (
     processes,
     definitions,
+    rollouts,
     schedules,
     backfills,
     events,

@@ -93,6 +93,7 @@ def _add_run(parent: Tree, run: Row) -> Tree:
     _group(tree, "rules", (_rule(rule) for rule in run["rules"] or ()))
     _add_tasks(tree, run["tasks"])
     _group(tree, "events out", map(_event_out, run["events_out"]))
+    _group(tree, "log", map(_log_line, run["log"]))
     return tree
 
 
@@ -158,6 +159,11 @@ def _add_tasks(tree: Tree, tasks: Iterable[Row]) -> None:
 def _event_out(event: Row) -> Text:
     sent = Text("sent", "green") if event["sent"] else Text("waiting", "yellow")
     return line(event["type"], event["subject"], sent)
+
+
+def _log_line(entry: Row) -> Text:
+    by = f"by {entry['by']}" + (f": {entry['reason']}" if entry["reason"] else "")
+    return line(entry["action"].replace("_", " "), by, entry["about"], Text(entry["at"], "dim"))
 
 
 def _routing(routing: Row | None, state: str) -> Text:

@@ -94,16 +94,6 @@ class RolloutDesk:
             await edit.log([line])
         self._doorbell.ring(Topic.RECONCILER)
 
-    async def stop(self, definition_id: str, rollout: Rollout, actor: str, why: str) -> bool:
-        """Give the candidate to nobody any more; False if that rollout is not under way."""
-        async with self._store.edit(actor, self._clock.now) as edit:
-            entry = entry_of(edit.current.entries, definition_id)
-            if entry.rollout != rollout or rollout.stopped:
-                return False
-            stopped = replace(rollout, stopped=why)
-            await edit.log([_line(entry, Change.ROLLOUT_STOPPED, stopped, why)])
-        return True
-
     async def roll_back(
         self, definition_id: str, actor: str, reason: str = "", *, to: int | None = None
     ) -> None:
@@ -117,7 +107,7 @@ class RolloutDesk:
         entry = entry_of((await self._store.snapshot()).entries, definition_id)
         if to is None and entry.rollout is not None and entry.rollout.goes_on:
             why = f"by {actor}" + (f": {reason}" if reason else "")
-            await self.stop(definition_id, entry.rollout, actor, why)
+            await stop_rollout(self._store, self._clock, entry, actor=actor, why=why)
             return
         version = await self._before(entry) if to is None else to
         older = await self._store.version(definition_id, version)
@@ -143,6 +133,20 @@ class RolloutDesk:
                 "no other version was ever in force", subject=f"definition {id_}", hint="name one"
             )
         return others[-1]
+
+
+async def stop_rollout(
+    store: RegistryStore, clock: Clock, found: RegistryEntry, *, actor: str, why: str
+) -> bool:
+    """Give a candidate to nobody any more; False if its rollout is not as it was `found`."""
+    async with store.edit(actor, clock.now) as edit:
+        entry = entry_of(edit.current.entries, found.definition.id)
+        rollout = entry.rollout
+        if rollout is None or rollout.stopped or rollout != found.rollout:
+            return False
+        stopped = replace(rollout, stopped=why)
+        await edit.log([_line(entry, Change.ROLLOUT_STOPPED, stopped, why)])
+    return True
 
 
 def _line(entry: RegistryEntry, change: Change, rollout: Rollout | None, reason: str) -> LogLine:

@@ -8,10 +8,11 @@ import asyncio
 
 import structlog
 
+from activity_core.ports.clock import Clock
 from activity_core.ports.registry import RegistryEntry, RegistryStore
 from activity_core.ports.rollouts import Rollouts
 from activity_core.services.loop import repeat
-from activity_core.services.rollout_desk import RolloutDesk
+from activity_core.services.rollout_desk import stop_rollout
 
 PERIOD = 5.0
 """Seconds between looks."""
@@ -23,10 +24,10 @@ _log = structlog.get_logger(__name__)
 class RolloutKeeper:
     """Rollouts of one tenant; several keepers do no harm to each other."""
 
-    def __init__(self, store: RegistryStore, desk: RolloutDesk, rollouts: Rollouts) -> None:
+    def __init__(self, store: RegistryStore, rollouts: Rollouts, clock: Clock) -> None:
         self._store = store
-        self._desk = desk
         self._rollouts = rollouts
+        self._clock = clock
         self._revision = -1
         self._under_way: dict[str, RegistryEntry] = {}
 
@@ -43,7 +44,7 @@ class RolloutKeeper:
                 continue
             tally = await self._rollouts.tally(id_, rollout.version, rollout.since)
             why = rollout.verdict(tally.over, tally.failed)
-            if why and await self._desk.stop(id_, rollout, ACTOR, why):
+            if why and await stop_rollout(self._store, self._clock, entry, actor=ACTOR, why=why):
                 _log.warning("rollout_stopped", definition_id=id_, reason=why)
         return False
 

@@ -6,7 +6,7 @@ control would hold it, which run there is or would be, and which tasks would fol
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -85,9 +85,16 @@ class SimulatedRouting:
         alone = {id_: group for id_, group in decided.fired if len(group.members) == 1}
         fired = [row for row in rows if row["outcome"] == Outcome.FIRED]
         for row in [row for row in fired if row["definition_id"] in alone][:MOST_FOLLOWED]:
-            entry = entries[row["definition_id"]]
+            entry = await self._version(entries[row["definition_id"]], row["version"])
             row["follows"] = await asyncio.to_thread(self._follows, event, entry, row)
         return rows, list(displaced)
+
+    async def _version(self, entry: RegistryEntry, version: int) -> RegistryEntry:
+        """The entry as if that version of it, perhaps the candidate of a rollout, was in force."""
+        if version == entry.version:
+            return entry
+        definition = await self._store.version(entry.definition.id, version)
+        return replace(entry, definition=definition, version=version, rollout=None)
 
     def _judged(self, event: PendingEvent, entries: Entries, at: datetime) -> Judged:
         listeners = Listeners(self._store)

@@ -55,7 +55,7 @@ class Starter:
         self._refusal = refusal
         self._max_runs = max_runs_per_execution
         self._catalogue = Catalogue(registry)
-        self._sharing: dict[str, tuple[int, bool]] = {}
+        self._sharing: dict[str, dict[int, bool]] = {}
         self._revision = -1
         self._look_for_overdue_at = datetime.min.replace(tzinfo=UTC)
 
@@ -154,13 +154,19 @@ class Starter:
         revision = await self._registry.revision()
         if revision != self._revision:
             newest = await self._registry.changed_since(self._revision)
+            candidates: list[tuple[str, int]] = []
             for id_, entry in newest.entries.items():
-                self._sharing[id_] = entry.version, _shares(entry.definition)
+                self._sharing[id_] = {entry.version: _shares(entry.definition)}
+                if entry.rollout is not None:
+                    candidates.append((id_, entry.rollout.version))
+            found = await self._registry.versions(candidates) if candidates else {}
+            for (id_, version), definition in found.items():
+                self._sharing[id_][version] = _shares(definition)
             self._revision = newest.revision
 
     def _may_share(self, run: PendingRun) -> bool:
         """Unknown (an older, still pinned version) means alone: slower, never wrong."""
-        return self._sharing.get(run.definition_id) == (run.version, True)
+        return self._sharing.get(run.definition_id, {}).get(run.version, False)
 
 
 def _shares(definition: ActivityDefinition) -> bool:

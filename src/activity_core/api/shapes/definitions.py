@@ -5,6 +5,19 @@ from typing import Any
 from activity_core.api.shapes.base import IssueItem, Shape
 
 
+class RolloutItem(Shape):
+    """A candidate and who gets it; `stopped`: why nobody does any more, else empty."""
+
+    version: int
+    digest: str
+    percent: float
+    key: str | None
+    stop_at: float
+    min_runs: int
+    since: str
+    stopped: str
+
+
 class DefinitionItem(Shape):
     """A definition in force. `status`: active, paused, disabled or retired.
 
@@ -22,6 +35,7 @@ class DefinitionItem(Shape):
     reason: str
     actor: str
     changed_at: str | None
+    rollout: RolloutItem | None
     next_slot: str | None
     last_slot: str | None
     last_outcome: str | None

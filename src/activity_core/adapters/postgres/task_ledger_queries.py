@@ -7,8 +7,12 @@ select {task_rows.COLUMNS} from tasks t join runs r using (tenant, run_id)
 where t.tenant = %(tenant)s and t.task_id = %(task)s
 """  # noqa: S608 - constant parts
 GROUP = f"""
-select {task_rows.COLUMNS} from tasks t join runs r using (tenant, run_id)
-where t.tenant = %(tenant)s and t.run_id = %(run)s and t.rule = %(rule)s and t.item = %(item)s
+select {task_rows.COLUMNS}
+from (
+    select * from tasks
+    where tenant = %(tenant)s and run_id = %(run)s and rule = %(rule)s and item = %(item)s offset 0
+) t
+join runs r using (tenant, run_id)
 order by t.task_id
 """  # noqa: S608 - constant parts
 OPEN = f"""
@@ -98,19 +102,20 @@ left join tasks t on t.tenant = r.tenant and t.run_id = r.run_id
 where r.tenant = %(tenant)s and r.run_id = %(run)s
 order by t.task_id
 """
-# In the order of the index, so that it reads no further than to the last group it wants. What is
-# left of a group is said in `TaskLedger.window`.
+_STOPS = "(select stop <> '' from runs where tenant = %(tenant)s and run_id = %(run)s)"
+# In the order of the index, so that it reads no further than to the last group it wants. Groups are
+# looked up one by one: planners that have not seen the tasks yet would read them all for each. What
+# is left of a group is said in `TaskLedger.window`.
 WINDOW = f"""
 with candidate as (
     select t.rule, t.item, count(*) as tasks
     from tasks t
-    join runs r using (tenant, run_id)
     where t.tenant = %(tenant)s and t.run_id = %(run)s
         and (t.rule, t.item) > (%(rule)s, %(item)s) and t.role <> 'notification'
     group by t.rule, t.item
     having bool_or(t.finished_at is null and t.role <> 'help'
-            and (t.kind <> 'human' or t.status = 'pending' or t.wait or r.stop <> ''))
-        or bool_or(r.stop <> '' or t.status in ('failed', 'expired'))
+            and (t.kind <> 'human' or t.status = 'pending' or t.wait or {_STOPS}))
+        or (bool_or(t.status in ('failed', 'expired')) or {_STOPS})
             and bool_or(t.status = 'completed' and t.undo) and not bool_or(t.role = 'compensation')
     order by t.rule, t.item
     limit %(limit)s
@@ -120,10 +125,14 @@ chosen as (
 )
 select {task_rows.COLUMNS}
 from chosen c
-join tasks t on t.tenant = %(tenant)s and t.run_id = %(run)s and t.rule = c.rule
-    and t.item = c.item
-join runs r on r.tenant = t.tenant and r.run_id = t.run_id
-where c.before < %(limit)s and t.role <> 'notification'
+cross join lateral (
+    select * from tasks
+    where tenant = %(tenant)s and run_id = %(run)s and rule = c.rule and item = c.item
+        and role <> 'notification'
+    offset 0
+) t
+join runs r on r.tenant = %(tenant)s and r.run_id = %(run)s
+where c.before < %(limit)s
 order by t.rule, t.item, t.task_id
 """  # noqa: S608 - constant parts
 TALLIES = """

@@ -3,8 +3,6 @@
 In: `adapters.plugins` hands a `TaskContext` to each call. Out: heartbeats, and `DoNotRetryError`.
 """
 
-from collections.abc import Callable
-
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.run.task import TaskInstance
 from activity_core.ports.task_performer import Attempt
@@ -27,9 +25,7 @@ class TaskContext:
         traceparent: the trace that it belongs to, if there is one.
     """
 
-    def __init__(
-        self, task: TaskInstance, attempt: Attempt, tell: Callable[[JsonValue], None]
-    ) -> None:
+    def __init__(self, task: TaskInstance, attempt: Attempt) -> None:
         self.task_id = task.task_id
         self.run_id = task.run_id
         self.definition_id = task.definition_id
@@ -40,7 +36,6 @@ class TaskContext:
         self.attempt = attempt.number
         self.traceparent = task.traceparent
         self._attempt = attempt
-        self._tell = tell
         self._left = False
 
     def heartbeat(self, detail: JsonValue = None) -> None:
@@ -51,7 +46,7 @@ class TaskContext:
         """
         canonical_json(detail)
         if not self._left:
-            self._tell(detail)
+            self._attempt.heartbeat(detail)
 
     @property
     def last_heartbeat(self) -> JsonValue:

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 MODULE = '''
+from activity_core.plugin import TaskContext
+
+
 def exchange_rate(args, variables):
     """A context source."""
     return {"rate": args["base"] * 2, "for": variables["event"]["data"]["currency"]}
@@ -13,6 +16,16 @@ async def book(args, task):
     if args.get("amount", 0) < 0:
         raise ValueError("no negative amounts")
     return {"booked": args["amount"], "under": task.task_id}
+
+
+def read_pages(args: dict[str, int], task: TaskContext) -> dict[str, int]:
+    """A task in a thread, that goes on where the attempt before it ended."""
+    done = task.last_heartbeat or 0
+    for page in range(done + 1, args["pages"] + 1):
+        task.heartbeat(page)
+        if task.attempt == 1 and page == 3:
+            raise ConnectionError("the link broke")
+    return {"began_after": done, "attempt": task.attempt}
 '''
 
 ENTRY_POINTS = """\
@@ -21,6 +34,7 @@ exchange-rate = team_plugins:exchange_rate
 
 [activity_core.tasks]
 book = team_plugins:book
+read-pages = team_plugins:read_pages
 """
 
 

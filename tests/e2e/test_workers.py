@@ -1,4 +1,4 @@
-"""Tasks that others do: a worker in Go, one of a single queue, a system that answers later."""
+"""Tasks that others do: workers in Go, of one queue, of plug-ins; systems that answer later."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import httpx
 import pytest
 from tests.api import cloudevent, eventually
 from tests.e2e.conftest import Stack
+from tests.e2e.plugins import install_plugins
 from tests.outside import Outside, Reply, Request
 from tests.program import Program, environment
 from tests.senders.installation import installation
@@ -49,6 +50,16 @@ rules:
         queue: abandoned
         activity: {{type: Quote}}
         timeout: {{schedule_to_start: 1s}}
+---
+id: read
+trigger: {{event: {{type: pages.asked}}}}
+rules:
+  - id: all
+    tasks:
+      - id: pages
+        python: {{plugin: read-pages, args: {{pages: 5}}}}
+        timeout: {{start_to_close: 60s, heartbeat: 30s}}
+        retry: {{max_attempts: 2, backoff: 100ms}}
 ---
 id: near
 trigger: {{event: {{type: near.asked}}}}
@@ -91,7 +102,10 @@ class Scene:
 async def scene(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> AsyncIterator[Scene]:
     home = tmp_path_factory.mktemp("workers")
     queues = '["quotes", "abandoned", "ours"]'
-    async with installation(home, ACTIVITY_CORE_EXTERNAL_TASK_QUEUES=queues) as stack:
+    plugins = str(install_plugins(home / "plugins"))
+    async with installation(
+        home, ACTIVITY_CORE_EXTERNAL_TASK_QUEUES=queues, PYTHONPATH=plugins
+    ) as stack:
         await stack.api.apply(DEFINITIONS.format(url=outside.url))
         yield Scene(stack, home)
 
@@ -133,6 +147,11 @@ async def test_a_queue_without_a_worker_is_named(scene: Scene):
     task = (await scene.run("nobody.asked", "failed"))["lost"]
     assert task["error_type"] == "schedule_to_start"
     assert "abandoned" in task["error"]
+
+
+async def test_a_plug_in_goes_on_where_its_last_attempt_ended(scene: Scene):
+    task = (await scene.run("pages.asked", "completed"))["pages"]
+    assert task["outputs"] == {"began_after": 3, "attempt": 2}
 
 
 async def test_a_worker_for_a_queue_of_ones_own(scene: Scene, outside: Outside):

@@ -208,7 +208,12 @@ async def test_outputs_are_what_the_task_makes_of_the_response(scene: Scene, wor
 
 @pytest.mark.parametrize(
     ("header", "delay"),
-    [("7", timedelta(seconds=7)), ("Fri, 31 Dec 1999 23:59:59 GMT", None), ("-1", None)],
+    [
+        ("7", timedelta(seconds=7)),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", None),
+        ("-1", None),
+        ("0", None),
+    ],
 )
 async def test_when_the_other_side_wants_to_be_asked_again(
     scene: Scene, world: Outside, header: str, delay: timedelta | None

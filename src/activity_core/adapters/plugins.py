@@ -61,12 +61,7 @@ class PythonPerformer:
         """
         name, args = str(task.inputs["plugin"]), task.inputs.get("args") or {}
         subject = f"task {task.task_id} (plug-in {name})"
-        loop = asyncio.get_running_loop()
-
-        def tell(detail: JsonValue) -> None:
-            loop.call_soon_threadsafe(attempt.heartbeat, detail)
-
-        context = TaskContext(task, attempt, tell)
+        context = TaskContext(task, attempt)
         try:
             plugin = load_plugin(TASKS, name)
             return Performed(await _called(plugin, args, context, subject))

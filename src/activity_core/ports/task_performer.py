@@ -14,7 +14,7 @@ from activity_core.core.run.task import TaskInstance
 class Attempt(Protocol):
     """What a performer is told of the attempt it is, and how it tells that it still works.
 
-    `heartbeat` is called in the thread of the event loop, the rest may be asked from any.
+    All of it may be asked and called from any thread.
     """
 
     @property

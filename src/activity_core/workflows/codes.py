@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activity_core.core.errors import (
@@ -38,7 +39,7 @@ def stable_codes(*, outage_is_final: bool = False) -> Iterator[None]:
         yield
     except TaskFailedError as error:
         final, pause = not error.retryable, error.retry_after
-        raise _failure(error.type, str(error), final=final, pause=pause) from None
+        raise _failure(error.type, str(error), final=final, pause=_bounded(pause)) from None
     except ActivityCoreError as error:
         raise _failure(error.code, str(error), final=_is_final(error, outage_is_final)) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told by its code
@@ -50,6 +51,13 @@ def _is_final(error: ActivityCoreError, outage_is_final: bool) -> bool:  # noqa:
     if isinstance(error, UnavailableError):
         return outage_is_final
     return isinstance(error, NotFoundError | BadInputError | ConflictError | RejectedError)
+
+
+def _bounded(pause: timedelta | None) -> timedelta | None:
+    """As long as the other side asks for, but no longer than the longest pause of the policy."""
+    policy = activity.info().retry_policy if activity.in_activity() else None
+    longest = policy.maximum_interval if policy else None
+    return min(pause, longest) if pause and longest else pause
 
 
 def _failure(

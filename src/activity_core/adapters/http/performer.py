@@ -163,7 +163,8 @@ def _seen(answer: Answer) -> Mapping[str, JsonValue]:
 
 def _retry_after(header: str) -> timedelta | None:
     """The delay that the other side asks for; its other spelling, a date, needs equal clocks."""
-    return timedelta(seconds=int(header[:9])) if header.isdecimal() else None
+    seconds = int(header[:9]) if header.isdecimal() else 0
+    return timedelta(seconds=seconds) if seconds else None
 
 
 def _within(callback: JsonValue) -> timedelta:

@@ -1,8 +1,9 @@
 """All stores of one tenant, and short ways to bring them into a state."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from activity_core.core import ids
 from activity_core.core.decision import Outcome, PendingEvent, Routing
@@ -76,6 +77,12 @@ class Stores:
     flow: FlowStore
     event_replays: EventReplays
     cases: CaseStore
+
+    @classmethod
+    def over(cls, tenant: str, own: Any) -> "Stores":
+        """Of whatever has all of them by name."""
+        names = (each.name for each in fields(cls) if each.name != "tenant")
+        return cls(tenant, **{name: getattr(own, name) for name in names})
 
     def arrival(self, envelope: EventEnvelope, via: str = "http") -> Arrival:
         return Arrival(envelope, self.key(envelope), via)

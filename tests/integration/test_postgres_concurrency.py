@@ -39,22 +39,7 @@ async def pool(postgres_url: str) -> AsyncIterator[Pool]:
 async def stores(pool: Pool, request: pytest.FixtureRequest) -> Stores:
     tenant = request.node.name
     own = Adapters.over(pool, tenant, recovery_rate=RECOVERY_RATE)
-    stores = Stores(
-        tenant=tenant,
-        inbox=own.inbox,
-        run_queue=own.run_queue,
-        run_ledger=own.run_ledger,
-        task_ledger=own.task_ledger,
-        registry=own.registry,
-        outbox=own.outbox,
-        dead_letters=own.dead_letters,
-        reading=own.reading,
-        slots=own.slots,
-        backfills=own.backfills,
-        refusals=own.refusals,
-        flow=own.flow,
-        event_replays=own.event_replays,
-    )
+    stores = Stores.over(tenant, own)
     await stores.publish(definition())
     return stores
 

@@ -177,6 +177,7 @@ def test_it_is_completed_with_what_its_form_asks_for(task: TaskInstance):
         status=TaskStatus.COMPLETED,
         result=replace(DONE, comment="so"),
         clock=TaskClock(),
+        finished_at=AT,
         revision=5,
     )
     assert change.entry.data == {"outcome": "yes", "outputs": {"ok": True}}

@@ -84,6 +84,7 @@ def _ended(
         status=result.status,
         result=result,
         clock=replace(dossier.task.clock, wake_at=None),
+        finished_at=at,
     )
     data: dict[str, JsonValue] = {"outcome": result.outcome, "outputs": result.outputs}
     return dossier.changed(task, action, request, at, data)

@@ -301,7 +301,7 @@ async def test_signals_wait_until_they_are_dropped(stores: Stores):
     execution = await stores.recorded(*specs)
     for each in specs:
         done = TaskResult(TaskStatus.COMPLETED, "done")
-        await stores.task_ledger.finish(each.task_id, done, AT, [])
+        await stores.task_ledger.finish(each.task_id, done, AT, [], ring=True)
     signals = await stores.run_queue.take_signals(9)
     assert [signal.workflow_id for signal in signals] == [execution.workflow_id] * 2
     assert await stores.run_queue.take_signals(1) == signals[:1]

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     """Task queues that templates may name, and that workers of the teams serve."""
     task_queue_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Attempts per second by task queue, over all workers of it."""
+    search_attributes: Literal["auto", "off"] = "auto"
+    """Whether workflows of runs are found by definition, version, … in Temporal's own pages."""
+    worker_deployment: Annotated[str, Field(pattern=r"^[^.:]{0,200}$")] = ""
+    """The Temporal worker deployment that workers belong to; empty: they are not versioned."""
+    worker_build_id: Annotated[str, Field(validate_default=True)] = ""
+    """Their version of it; wanted if `worker_deployment` is set."""
     max_runs_per_execution: Annotated[int, Field(ge=1, le=200)] = 100
     recovery_rate: Annotated[float, Field(gt=0, le=1_000)] = 20.0
     """Runs a second that may make up for missed slots, over all definitions."""
@@ -116,6 +122,13 @@ class Settings(BaseSettings):
         if retention < info.data.get("horizon", timedelta()):
             raise ValueError("is shorter than the horizon: an event goes after its key")
         return retention
+
+    @field_validator("worker_build_id")
+    @classmethod
+    def _belongs_to_a_deployment(cls, build: str, info: ValidationInfo) -> str:
+        if bool(build) != bool(info.data.get("worker_deployment")):
+            raise ValueError("belongs to worker_deployment: set both, or none")
+        return build
 
     def checked_for_serving(self) -> "Settings":
         """The settings, if the API may listen with them.

@@ -8,9 +8,12 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from temporalio.common import WorkerDeploymentVersion
+
 from activity_core.adapters.nats.streams import INBOX_STREAM
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.scheduler import TemporalScheduler
+from activity_core.adapters.temporal.search_attributes import add_search_attributes
 from activity_core.bootstrap.event_review import event_review
 from activity_core.bootstrap.system import System
 from activity_core.core.definition.event_source import EventSource
@@ -34,7 +37,7 @@ from activity_core.services.slot_auditor import SlotAuditor
 from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import Starter
 from activity_core.services.task_keeper import TaskKeeper
-from activity_core.settings import RUNS_QUEUE
+from activity_core.settings import RUNS_QUEUE, Settings
 from activity_core.workflows.worker import task_workers, workers
 
 Agent = Callable[[System], Coroutine[Any, Any, None]]
@@ -103,7 +106,9 @@ async def intake(system: System) -> None:
 
 async def starter(system: System) -> None:
     """Starts workflows for decided runs."""
-    engine = TemporalEngine(await system.temporal_when_there(), RUNS_QUEUE)
+    client = await system.temporal_when_there()
+    searchable = system.settings.search_attributes == "auto" and await add_search_attributes(client)
+    engine = TemporalEngine(client, RUNS_QUEUE, searchable=searchable)
     agent = Starter(
         system.stores.run_queue,
         system.stores.registry,
@@ -125,15 +130,23 @@ async def worker(system: System) -> None:
     """Carries out runs and performs automated tasks."""
     client, settings = await system.temporal_when_there(), system.settings
     extra, rates = settings.task_queues, settings.task_queue_rates
-    async with workers(client, system.run_steps(), RUNS_QUEUE, extra, rates):
+    version = _version(settings)
+    async with workers(client, system.run_steps(), RUNS_QUEUE, extra, rates, version=version):
         await asyncio.Event().wait()
+
+
+def _version(settings: Settings) -> WorkerDeploymentVersion | None:
+    if not settings.worker_deployment:
+        return None
+    return WorkerDeploymentVersion(settings.worker_deployment, settings.worker_build_id)
 
 
 async def task_worker(system: System) -> None:
     """Performs automated tasks of the queues that the settings name, and carries out no runs."""
     client, settings = await system.temporal_when_there(), system.settings
     steps = system.run_steps()
-    async with task_workers(client, steps, settings.task_queues, settings.task_queue_rates):
+    queues, rates = settings.task_queues, settings.task_queue_rates
+    async with task_workers(client, steps, queues, rates, _version(settings)):
         await asyncio.Event().wait()
 
 

@@ -8,6 +8,7 @@ runs that they are to end.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -56,6 +57,7 @@ class Starter:
         self._max_runs = max_runs_per_execution
         self._catalogue = Catalogue(registry)
         self._sharing: dict[str, dict[int, bool]] = {}
+        self._owners: dict[str, str | None] = {}
         self._revision = -1
         self._look_for_overdue_at = datetime.min.replace(tzinfo=UTC)
 
@@ -92,7 +94,7 @@ class Starter:
 
         async def start(execution: Execution) -> None:
             async with gate:
-                await self._engine.start(execution)
+                await self._engine.start(replace(execution, owners=self._owners_of(execution)))
 
         results = await asyncio.gather(*map(start, executions), return_exceptions=True)
         started = [
@@ -157,12 +159,17 @@ class Starter:
             candidates: list[tuple[str, int]] = []
             for id_, entry in newest.entries.items():
                 self._sharing[id_] = {entry.version: _shares(entry.definition)}
+                self._owners[id_] = entry.definition.owner
                 if entry.rollout is not None:
                     candidates.append((id_, entry.rollout.version))
             found = await self._registry.versions(candidates) if candidates else {}
             for (id_, version), definition in found.items():
                 self._sharing[id_][version] = _shares(definition)
             self._revision = newest.revision
+
+    def _owners_of(self, execution: Execution) -> tuple[str, ...]:
+        found = {self._owners.get(id_) for id_ in execution.definitions}
+        return tuple(sorted(owner for owner in found if owner))
 
     def _may_share(self, run: PendingRun) -> bool:
         """Unknown (an older, still pinned version) means alone: slower, never wrong."""

@@ -28,6 +28,7 @@ from activity_core.workflows.messages import (
     RunRequest,
     RunResult,
 )
+from activity_core.workflows.outcome import mark_outcome
 from activity_core.workflows.outside import Doorbell
 from activity_core.workflows.task_graph import TaskGraph
 
@@ -54,6 +55,7 @@ class RunActivity:
             else:
                 workflow.continue_as_new(RunRequest(request.execution_id, dict(counts)))
             counts.update(progress.counts)
+        mark_outcome(counts)
         return RunResult(dict(counts))
 
     @workflow.signal(name=TASKS_CHANGED)

@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activity_core.workflows.case_steps import CaseSteps
@@ -41,10 +42,12 @@ def build_worker(
     queue: str,
     *,
     cases: CaseSteps | None = None,
+    version: WorkerDeploymentVersion | None = None,
     parallel: int = 50,
 ) -> Worker:
     """A worker for runs and, with their steps, for cases.
 
+    With a `version` it only gets workflows once that is current, and those stay with it.
     `parallel` bounds workflow tasks, local and ordinary activities each. A starter whose client
     this is may have its workflows started on it eagerly.
     """
@@ -55,6 +58,7 @@ def build_worker(
         workflows=[RunActivity, SlotTick, PerformTask, *([OngoingCase] if cases else ())],
         activities=[*steps.of_runs, *(cases.all if cases else ())],
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        deployment_config=_deployment(version),
         max_concurrent_workflow_tasks=parallel,
         max_concurrent_local_activities=parallel,
         max_concurrent_activities=parallel,
@@ -68,6 +72,7 @@ def build_task_worker(
     queue: str,
     *,
     rate: float | None = None,
+    version: WorkerDeploymentVersion | None = None,
     parallel: int = 50,
 ) -> Worker:
     """A worker for one queue that task templates name.
@@ -78,20 +83,36 @@ def build_task_worker(
         client,
         task_queue=queue,
         activities=steps.of_tasks,
+        deployment_config=_deployment(version),
         max_concurrent_activities=parallel,
         max_task_queue_activities_per_second=rate,
         graceful_shutdown_timeout=GRACE,
     )
 
 
+def _deployment(version: WorkerDeploymentVersion | None) -> WorkerDeploymentConfig | None:
+    """Here and not at the workflows: said there, workers without a version would hang."""
+    if version is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=version,
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
 @asynccontextmanager
 async def task_workers(
-    client: Client, steps: RunSteps, queues: Sequence[str], rates: Mapping[str, float]
+    client: Client,
+    steps: RunSteps,
+    queues: Sequence[str],
+    rates: Mapping[str, float],
+    version: WorkerDeploymentVersion | None = None,
 ) -> AsyncIterator[None]:
     """Workers for queues that task templates name, while inside; `rates` by queue."""
     async with AsyncExitStack() as stack:
         for queue in dict.fromkeys(queues):
-            worker = build_task_worker(client, steps, queue, rate=rates.get(queue))
+            worker = build_task_worker(client, steps, queue, rate=rates.get(queue), version=version)
             await stack.enter_async_context(worker)
         yield
     await asyncio.sleep(SETTLING)
@@ -106,6 +127,7 @@ async def workers(
     rates: Mapping[str, float] | None = None,
     *,
     cases: CaseSteps | None = None,
+    version: WorkerDeploymentVersion | None = None,
 ) -> AsyncIterator[Worker]:
     """Workers for the runs and for every extra queue, while inside; yields that of the runs.
 
@@ -113,7 +135,7 @@ async def workers(
     """
     extra = [each for each in extra_queues if each != queue]
     async with (
-        task_workers(client, steps, extra, rates or {}),
-        build_worker(client, steps, queue, cases=cases) as worker,
+        task_workers(client, steps, extra, rates or {}, version),
+        build_worker(client, steps, queue, cases=cases, version=version) as worker,
     ):
         yield worker

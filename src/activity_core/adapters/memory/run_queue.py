@@ -192,4 +192,6 @@ def _execution(tables: Tables, row: ExecutionRow) -> Execution:
         tuple(sorted(run.run_id for run in runs)),
         tuple(sorted({run.definition_id for run in runs})),
         min((run.priority for run in runs), default=DEFAULT_PRIORITY),
+        tuple(sorted({f"{run.definition_id}@{run.version}" for run in runs})),
+        tuple(sorted({run.occurrence.key for run in runs})),
     )

@@ -92,8 +92,10 @@ class PostgresRunQueue:
                     row["execution_id"],
                     row["workflow_id"],
                     tuple(row["runs"]),
-                    tuple(row["definitions"]),
+                    tuple(sorted(row["definitions"])),
                     row["priority"],
+                    tuple(sorted(row["versions"])),
+                    tuple(sorted(row["occurrences"])),
                 )
                 async for row in cursor
             ]

@@ -66,7 +66,9 @@ leased as (
     returning e.execution_id, e.workflow_id
 )
 select l.execution_id, l.workflow_id, array_agg(r.run_id order by r.run_id) as runs,
-    array_agg(distinct r.definition_id) as definitions, min(r.priority) as priority
+    array_agg(distinct r.definition_id) as definitions, min(r.priority) as priority,
+    array_agg(distinct r.definition_id || '@' || r.version) as versions,
+    array_agg(distinct r.occurrence_key) as occurrences
 from leased l
 join attempts a on a.tenant = %(tenant)s and a.execution_id = l.execution_id
 join runs r on r.tenant = a.tenant and r.run_id = a.run_id

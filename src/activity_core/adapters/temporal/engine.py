@@ -3,13 +3,21 @@
 from collections.abc import Awaitable
 from datetime import timedelta
 
+import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    Priority,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activity_core.adapters.temporal.client import start_refused, unavailable
+from activity_core.adapters.temporal.search_attributes import attributes_of, is_about_attributes
 from activity_core.core import ids
+from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
 from activity_core.ports.engine import WorkflowState
@@ -41,13 +49,17 @@ _STATES = {
     WorkflowExecutionStatus.TIMED_OUT: WorkflowState.TIMED_OUT,
 }
 
+_log = structlog.get_logger(__name__)
+
 
 class TemporalEngine:
     """One namespace and the task queue of the runs."""
 
-    def __init__(self, client: Client, queue: str) -> None:
+    def __init__(self, client: Client, queue: str, *, searchable: bool = False) -> None:
+        """`searchable`: the namespace knows our search attributes."""
         self._client = client
         self._queue = queue
+        self._searchable = searchable
 
     async def start(self, execution: Execution) -> None:
         """Start RunActivity for an execution; one that was started before counts as success.
@@ -56,6 +68,17 @@ class TemporalEngine:
             StartRefusedError: it can never be started as it is.
             UnavailableError: unknown whether it was started; start it again.
         """
+        try:
+            found_by = attributes_of(execution) if self._searchable else None
+            await self._start(execution, found_by)
+        except StartRefusedError as error:
+            if not (self._searchable and is_about_attributes(error)):
+                raise
+            _log.warning("no_search_attributes", error=str(error))
+            self._searchable = False
+            await self._start(execution, None)
+
+    async def _start(self, execution: Execution, found_by: TypedSearchAttributes | None) -> None:
         await _once(
             execution.workflow_id,
             self._client.start_workflow(
@@ -67,6 +90,7 @@ class TemporalEngine:
                 task_timeout=TASK_TIMEOUT,
                 priority=Priority(priority_key=execution.priority),
                 memo=_memo(execution),
+                search_attributes=found_by,
                 static_summary=_summary(execution),
                 request_eager_start=True,
             ),
@@ -175,10 +199,7 @@ async def _once(workflow_id: str, start: Awaitable[object]) -> None:
 
 
 def _memo(execution: Execution) -> dict[str, list[str]] | None:
-    """Whose runs share a workflow, for who looks at it in Temporal.
-
-    Not search attributes: these every namespace would have to know before the first start.
-    """
+    """Whose runs share a workflow, for who looks at it in Temporal."""
     if len(execution.runs) == 1:
         return None
     return {"definitions": list(execution.definitions[:MOST_NAMED])}

@@ -52,4 +52,6 @@ def _execution(members: Sequence[PendingRun]) -> Execution:
         tuple(run.run_id for run in members),
         tuple(sorted({run.definition_id for run in members})),
         min(run.priority for run in members),
+        tuple(sorted({f"{run.definition_id}@{run.version}" for run in members})),
+        tuple(sorted({run.occurrence_key for run in members})),
     )

@@ -56,7 +56,8 @@ class PendingRun:
 class Execution:
     """One Temporal workflow and the committed runs that it carries out.
 
-    `definitions` are theirs, sorted; `priority` is that of the most urgent one.
+    `priority` is that of the most urgent one. The rest is what they are found by, each sorted:
+    ids of definitions, `id@version`, occurrence keys, owners of definitions.
     """
 
     execution_id: str
@@ -64,6 +65,9 @@ class Execution:
     runs: tuple[str, ...]
     definitions: tuple[str, ...] = ()
     priority: int = DEFAULT_PRIORITY
+    versions: tuple[str, ...] = ()
+    occurrences: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import httpx
 from fastapi import FastAPI
 
 from activity_core.adapters.memory.backfills import MemoryBackfills
+from activity_core.adapters.memory.cases import MemoryCases
 from activity_core.adapters.memory.clock import ManualClock
 from activity_core.adapters.memory.dead_letters import MemoryDeadLetters
 from activity_core.adapters.memory.doorbell import MemoryDoorbell
@@ -33,6 +34,7 @@ from activity_core.ports.inbox import Inbox
 from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
 from activity_core.services.callbacks import CallbackAddresses, Callbacks
+from activity_core.services.case_desk import CaseDesk
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
@@ -229,6 +231,7 @@ class MemorySystem:
             callbacks=Callbacks(
                 self.callback_addresses, ledger, self.doorbell, self.clock, deployment="test"
             ),
+            case_desk=CaseDesk(MemoryCases(self.state), self.clock, self.doorbell),
             dead_letter_desk=DeadLetterDesk(
                 self.dead_letters,
                 LetterReader(self.message_reader, self.gate, max_depth=64, inbox="INBOX"),

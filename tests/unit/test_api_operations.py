@@ -199,7 +199,7 @@ async def test_openapi_knows_every_route_and_resolves(system: MemorySystem) -> N
         assert ("post", "/v1/events") in operations
         assert ("get", "/v1/events") in operations
         assert ("post", "/v1/hooks/{source}") in operations
-        assert len(operations) == 75
+        assert len(operations) == 78
         for reference in _references(document):
             assert _resolve(document, reference), reference
         assert document["security"] == [{"key": []}]

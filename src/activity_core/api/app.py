@@ -13,6 +13,7 @@ from starlette.routing import Route
 from activity_core.api import (
     backfills,
     callbacks,
+    cases,
     dead_letters,
     decisions,
     definition_control,
@@ -65,6 +66,7 @@ NOUNS = (
     rollouts,
     slots,
     backfills,
+    cases,
     decisions,
     dead_letters,
     refusals,

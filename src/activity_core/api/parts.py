@@ -24,6 +24,7 @@ from activity_core.ports.registry import RegistryStore
 from activity_core.ports.run_queue import RunQueue
 from activity_core.services.backfill import Backfiller
 from activity_core.services.callbacks import Callbacks
+from activity_core.services.case_desk import CaseDesk
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
 from activity_core.services.event_replay_desk import EventReplayDesk
@@ -68,6 +69,7 @@ class ApiParts:
     event_replay_desk: EventReplayDesk
     task_inbox: TaskInbox
     callbacks: Callbacks
+    case_desk: CaseDesk
     dead_letter_desk: DeadLetterDesk
     explain: Explain
     explain_slot: ExplainSlot

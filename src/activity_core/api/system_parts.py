@@ -13,6 +13,7 @@ from activity_core.bootstrap.system import System
 from activity_core.services.back_pressure import BackPressure
 from activity_core.services.backfill import Backfiller
 from activity_core.services.callbacks import Callbacks
+from activity_core.services.case_desk import CaseDesk
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.dead_letters import DeadLetterDesk
 from activity_core.services.entrances import EntranceDesk
@@ -82,6 +83,7 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
             clock,
             deployment=settings.deployment,
         ),
+        case_desk=CaseDesk(stores.cases, clock, doorbell),
         dead_letter_desk=DeadLetterDesk(
             stores.dead_letters,
             LetterReader(

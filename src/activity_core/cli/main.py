@@ -8,6 +8,7 @@ import typer
 
 from activity_core.cli import (
     backfills,
+    cases,
     dead_letters,
     decisions,
     definitions,
@@ -46,6 +47,7 @@ for noun in (
     runs,
     tasks,
     task_actions,
+    cases,
     run_control,
     dead_letters,
     simulate,

@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from tests.scripted_steps import (
     DONE,
+    QUICK,
     ScriptedSettler,
     ScriptedSteps,
     auto,
@@ -28,6 +30,7 @@ from tests.scripted_steps import (
 )
 from tests.temporal_server import temporal_client
 
+from activity_core.core.run.progress import Call, TaskEnd, TaskStep
 from activity_core.workflows.messages import RunRequest
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.slot_tick import SlotTick
@@ -50,6 +53,23 @@ def scenes() -> Mapping[str, ScriptedSteps]:
         replace(auto("old"), status="cancelled"),
         human("look", "a", awaited=False),
     )
+    saga = tuple(
+        replace(auto(*ids), group="r#0", rule="r", on_failure="compensate", undo=True)
+        for ids in (("a",), ("b", "a"), ("c", "b"))
+    )
+    joins = (
+        auto("a"),
+        auto("b", "a"),
+        replace(auto("mend", "a"), join="any_failed"),
+        replace(auto("tidy", "b", "mend"), join="all_done"),
+        replace(human("h", "a"), join="all_done"),
+        replace(auto("x"), on_failure="continue"),
+        auto("y", "x"),
+    )
+    undo = [auto("undo-b"), auto("undo-a")]
+    called = (replace(auto("called"), call="activity"), replace(auto("child"), call="workflow"))
+    waits = TaskEnd("running", wait_seconds=600)
+    gives_up = TaskEnd("running", wait_seconds=0.1)
     return {
         "fused": ScriptedSteps([DONE]),
         "fused_after_an_outage": ScriptedSteps([*[away] * 6, DONE]),
@@ -59,7 +79,49 @@ def scenes() -> Mapping[str, ScriptedSteps]:
         "graph": ScriptedSteps(
             [perform(*graph)], errors={"bad": [fatal()]}, final={"ask": "completed"}
         ),
+        "saga": ScriptedSteps(
+            [perform(*saga, auto("other"))],
+            errors={"c": [fatal()], "undo-b": [fatal()]},
+            undo={"r#0": undo},
+        ),
+        "stopped": ScriptedSteps([replace(perform(*saga), stop="compensate")], undo={"": undo}),
+        "joins": ScriptedSteps(
+            [perform(*joins)],
+            errors={"a": [fatal()], "x": [fatal()]},
+            ends={"mend": TaskEnd("skipped", "not_wanted")},
+            final={"h": "expired/too_late"},
+        ),
+        "callbacks": ScriptedSteps(
+            [perform(auto("a"), auto("b", "a"), auto("late"))],
+            ends={"a": waits, "late": gives_up},
+            final={"a": "completed/done"},
+        ),
+        "called": ScriptedSteps(
+            [perform(*called)],
+            called={"called": Call("echo", ["hello"]), "child": Call("SlotTick")},
+        ),
+        "taken_away": ScriptedSteps(
+            [perform(auto("a"), auto("b", "a"))],
+            final={"a": "skipped/not_wanted"},
+            hold=asyncio.Event(),
+            held=frozenset("a"),
+        ),
+        "windows": ScriptedSteps(
+            [replace(perform(*_some(0, 50)), following="50"), perform(auto("last"))],
+            windows={"50": perform(*_some(50, 80), human("h", awaited=True))},
+        ),
+        "stopped_midway": ScriptedSteps(
+            [perform(replace(saga[0], patience=replace(QUICK, heartbeat=1)), saga[1])],
+            undo={"": undo},
+            stop="compensate",
+            hold=asyncio.Event(),
+            held=frozenset("a"),
+        ),
     }
+
+
+def _some(first: int, end: int) -> list[TaskStep]:
+    return [replace(auto(f"t{n}"), group=f"r#{n}", rule="r") for n in range(first, end)]
 
 
 def ticks() -> Mapping[str, ScriptedSettler]:
@@ -73,18 +135,26 @@ def ticks() -> Mapping[str, ScriptedSettler]:
 
 async def record_run(client: Client, name: str, steps: ScriptedSteps) -> str:
     """Play one script of a run; returns the history as JSON."""
-    async with _worker(client, name, steps.all):
+    async with _worker(client, name, [*steps.all, echo, ScriptedSettler().settle_slots]):
         handle = await client.start_workflow(
             RunActivity.run, RunRequest(execution_id="exec-1"), **_how(name)
         )
+        for task_id in steps.held:  # what a machine does already
+            await steps.ready[f"begun {task_id}"].wait()
         await handle.signal(RunActivity.tasks_changed)
-        return await _history(handle)
+        return await _history(client, handle)
 
 
 async def record_tick(client: Client, name: str, settler: ScriptedSettler) -> str:
     """Play one script of a tick; returns the history as JSON."""
     async with _worker(client, name, [settler.settle_slots]):
-        return await _history(await client.start_workflow(SlotTick.run, **_how(name)))
+        return await _history(client, await client.start_workflow(SlotTick.run, **_how(name)))
+
+
+@activity.defn
+async def echo(words: str) -> dict[str, str]:
+    """A Temporal activity of others."""
+    return {"said": words}
 
 
 def _worker(client: Client, name: str, activities: Sequence[Callable[..., Any]]) -> Worker:
@@ -101,9 +171,11 @@ def _how(name: str) -> dict[str, Any]:
     return {"id": name, "task_queue": name, "task_timeout": timedelta(seconds=4)}
 
 
-async def _history(handle: WorkflowHandle[Any, Any]) -> str:
+async def _history(client: Client, handle: WorkflowHandle[Any, Any]) -> str:
+    """Of the first run, if it continued as new."""
     await handle.result()
-    return json.dumps(_anonymous((await handle.fetch_history()).to_json_dict()), indent=1)
+    first = client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+    return json.dumps(_anonymous((await first.fetch_history()).to_json_dict()), indent=1)
 
 
 def _anonymous(value: Any) -> Any:
@@ -116,7 +188,7 @@ def _anonymous(value: Any) -> Any:
 async def main() -> None:
     """Record what is not recorded yet."""
     HISTORIES.mkdir(exist_ok=True)
-    async with temporal_client() as client:
+    async with temporal_client(short_histories=True) as client:
         for name, steps in scenes().items():
             await _keep(name, partial(record_run, client, name, steps))
         for name, settler in ticks().items():

@@ -1,17 +1,35 @@
-"""What Temporal activities and workflows of others answer, as outputs of a task.
+"""What Temporal activities and workflows of others are asked and answer.
 
-In: a payload as it came, from workers in whatever language. Out: JSON that can be stored, or a
-failure with a clear type. Read here and not by the workflow: what cannot be read must fail the
-task, never the workflow.
+In: arguments before they are sent; a payload as it came, from workers in whatever language. Out:
+JSON that can be sent or stored, or a failure with a clear type. Looked at here and not by the
+workflow: what cannot be sent or read must fail the task, never the workflow.
 """
+
+from collections.abc import Sequence
 
 from temporalio.common import RawValue
 
 from activity_core.core.errors import MalformedJsonError
-from activity_core.core.jsontext import JsonValue, parse_json
+from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
 from activity_core.core.run.errors import TaskFailedError
 
 _JSON, _NULL = frozenset({"json/plain", "json/protobuf"}), "binary/null"
+
+
+MOST_ARGUMENTS = 1 << 20
+"""Bytes of JSON; Temporal refuses what is above 2 MiB, together with the workflow that sends it."""
+
+
+def check_arguments(args: Sequence[JsonValue]) -> None:
+    """Whether a call can be sent.
+
+    Raises:
+        TaskFailedError: of type `too_large`.
+    """
+    size = len(canonical_json(list(args)))
+    if size > MOST_ARGUMENTS:
+        message = f"its arguments are {size} bytes, over the limit of {MOST_ARGUMENTS}"
+        raise TaskFailedError(message, type="too_large", retryable=False)
 
 
 def outputs_of(answer: RawValue) -> JsonValue:

@@ -14,8 +14,13 @@ Ended = (
     exceptions.ActivityError,
     exceptions.ChildWorkflowError,
     exceptions.WorkflowAlreadyStartedError,
+    exceptions.ApplicationError,
 )
-"""What is raised when what was called ended for good."""
+"""What is raised when what was called ended for good; the last one by local activities."""
+
+
+_TOO_LARGE = "PayloadsTooLarge"
+"""What workers of Temporal's SDKs say instead of sending more than 2 MiB."""
 
 
 def reason(error: Exception, patience: Patience, queue: str = "") -> tuple[str, str]:
@@ -31,18 +36,21 @@ def reason(error: Exception, patience: Patience, queue: str = "") -> tuple[str, 
         return "cancelled", "it was cancelled on Temporal"
     if isinstance(error, exceptions.WorkflowAlreadyStartedError):
         return "already_started", f"workflow {error.workflow_id} was started by somebody else"
-    return _told(error.__cause__ or error, patience, queue)
+    is_cause = isinstance(error, exceptions.ApplicationError)
+    return _told(error if is_cause else error.__cause__ or error, patience, queue)
 
 
 def _told(cause: BaseException, patience: Patience, queue: str) -> tuple[str, str]:
     match cause:
+        case exceptions.ApplicationError() if cause.type == _TOO_LARGE:
+            return "too_large", f"what it answers is too large for Temporal: {cause.message}"
         case exceptions.ApplicationError():
             return cause.type or "internal", cause.message
         case exceptions.TimeoutError():
             return _timeout(cause.type, patience, queue)
         case exceptions.TerminatedError():
             return "terminated", "it was terminated on Temporal"
-        case exceptions.ServerError() if "limit" in cause.message.lower():
+        case exceptions.ServerError() if "limit" in cause.message.lower():  # older workers ask it
             return "too_large", f"what it answers is too large for Temporal: {cause.message}"
     return "internal", str(cause)
 

@@ -16,7 +16,7 @@ from activity_core.services.performer import Performer
 from activity_core.services.run_closer import RunCloser
 from activity_core.services.task_caller import TaskCaller
 from activity_core.services.task_presenter import TaskPresenter
-from activity_core.workflows.answers import outputs_of
+from activity_core.workflows.answers import check_arguments, outputs_of
 from activity_core.workflows.attempt import ActivityAttempt
 from activity_core.workflows.codes import stable_codes
 from activity_core.workflows.messages import (
@@ -88,7 +88,9 @@ class TaskSteps:
     async def call_task(self, task: CallTask) -> Call:
         """Begin a task that is done by others; what the workflow is to call for it."""
         with stable_codes():
-            return await self._caller.call(task.task_id, task.run_attempt)
+            call = await self._caller.call(task.task_id, task.run_attempt)
+            check_arguments(call.args)
+            return call
 
     @activity.defn(name=END_TASK)
     async def end_task(self, task: EndTask, answer: RawValue) -> TaskEnd:

@@ -1,5 +1,6 @@
 """Tasks by HTTP for real: what is sent, what comes of the answer, what is worth another try."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -7,8 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.api import eventually
 from tests.outside import Outside, Reply, outside_world
 
+from activity_core.adapters import heartbeats
 from activity_core.adapters.http.exchange import MAX_BYTES
 from activity_core.adapters.http.guard import guarded_client
 from activity_core.adapters.http.performer import HttpPerformer
@@ -37,6 +40,7 @@ class Scene:
     def __init__(self, client: httpx.AsyncClient, world: Outside) -> None:
         self.url = world.url
         self.auth: dict[str, Any] = {"headers": {"X-Key": "env:WORLD_KEY"}}
+        self.attempt = MemoryAttempt()
         self._performer = HttpPerformer(
             client, self._find, lambda task_id: f"https://us.example/cb/{task_id}"
         )
@@ -53,7 +57,7 @@ class Scene:
             {"method": "POST", "url": path if "://" in path else self.url + path, **inputs},
             traceparent=TRACE,
         )
-        return await self._performer.perform(task, MemoryAttempt())
+        return await self._performer.perform(task, self.attempt)
 
     async def by_connection(self, path: str, **inputs: JsonValue) -> Performed:
         return await self.perform("x", **{"connection": "world", **inputs, "url": path})
@@ -287,3 +291,31 @@ async def test_a_secret_that_cannot_be_sent(scene: Scene, monkeypatch: pytest.Mo
     error = await scene.failure("x", connection="world", url="/x")
     assert (error.type, error.retryable) == ("bad_input", False)
     assert "hunter2" not in f"{error!r}{error.__cause__!r}"
+
+
+async def test_while_it_waits_it_says_that_it_is_alive_and_can_be_cancelled(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(heartbeats, "PERIOD", 0.01)
+    left = asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        left.set()
+        writer.close()
+
+    async def alive() -> bool:
+        return len(scene.attempt.beats) > 1
+
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        performing = asyncio.create_task(scene.perform(f"http://127.0.0.1:{port}/"))
+        await eventually(alive, "it says so")
+        performing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await performing
+        async with asyncio.timeout(10):
+            await left.wait()
+    said = len(scene.attempt.beats)
+    await asyncio.sleep(0.05)
+    assert len(scene.attempt.beats) == said

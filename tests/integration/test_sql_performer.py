@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from tests.api import eventually
 
+from activity_core.adapters import heartbeats
 from activity_core.adapters.memory.task_performer import MemoryAttempt
 from activity_core.adapters.postgres.sql_performer import SqlPerformer
 from activity_core.adapters.postgres.sql_pools import SqlPools
@@ -35,12 +36,19 @@ class Database:
             raise NotFoundError("no such connection")
         return Connection.model_validate({"id": "db", "sql": {"url": "env:DB_URL", **self.limits}})
 
-    async def perform(self, statement: str, *, connection: str = "db", **params: JsonValue) -> Any:
+    async def perform(
+        self,
+        statement: str,
+        attempt: MemoryAttempt | None = None,
+        *,
+        connection: str = "db",
+        **params: JsonValue,
+    ) -> Any:
         task = TaskInstance(
             *("task-1", "run-1", "d", 1, "r", "t", 0, TaskKind.SQL, "T", TaskStatus.RUNNING),
             {"connection": connection, "statement": statement, "params": params},
         )
-        performed = await self.performer.perform(task, MemoryAttempt())
+        performed = await self.performer.perform(task, attempt or MemoryAttempt())
         assert performed.waits is None
         return performed.outputs
 
@@ -158,7 +166,11 @@ async def test_a_link_that_breaks_may_be_tried_again(database: Database):
     assert await database.perform(INSERT, n=1, note="a") == {"row_count": 1}
 
 
-async def test_a_cancelled_attempt_leaves_nothing(database: Database):
+async def test_a_cancelled_attempt_leaves_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(heartbeats, "PERIOD", 0.01)
+    attempt = MemoryAttempt()
     database.limits["statement_timeout"] = "60s"
     statement = "insert into booked (n) select 1 from pg_sleep(60)"
 
@@ -172,8 +184,12 @@ async def test_a_cancelled_attempt_leaves_nothing(database: Database):
     async def over() -> bool:
         return not await active()
 
-    performing = asyncio.create_task(database.perform(statement))
+    async def alive() -> bool:
+        return len(attempt.beats) > 1
+
+    performing = asyncio.create_task(database.perform(statement, attempt))
     await eventually(active, "the statement runs")
+    await eventually(alive, "it says so")
     performing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await performing

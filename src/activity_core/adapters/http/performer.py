@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 import httpx
 
+from activity_core.adapters.heartbeats import beating
 from activity_core.adapters.http.exchange import Answer, AnswerTooLongError, Ask, exchange
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.duration import parse_duration
@@ -51,7 +52,7 @@ class HttpPerformer:
         self._connection = connection
         self._callback_url = callback_url
 
-    async def perform(self, task: TaskInstance, attempt: Attempt) -> Performed:  # noqa: ARG002
+    async def perform(self, task: TaskInstance, attempt: Attempt) -> Performed:
         """Send it; the outputs are `{"status", "body"}` unless the task says otherwise.
 
         Raises:
@@ -59,7 +60,8 @@ class HttpPerformer:
                 `timeout` without one, `too_large` after one that is too long.
         """
         subject = f"task {task.task_id}"
-        answer = await self._ask(task, subject)
+        async with beating(attempt):
+            answer = await self._ask(task, subject)
         _judge(task, answer, subject)
         if (callback := task.inputs.get("callback")) is not None:
             return Performed(waits=_within(callback))

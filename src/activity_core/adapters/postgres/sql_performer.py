@@ -10,6 +10,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 
+from activity_core.adapters.heartbeats import beating
 from activity_core.adapters.postgres.sql_pools import Pool, SqlPools
 from activity_core.adapters.postgres.sql_rows import json_row
 from activity_core.core.definition.connection import Connection, SqlConnection
@@ -33,7 +34,7 @@ class SqlPerformer:
         self._connection = connection
         self._pools = pools
 
-    async def perform(self, task: TaskInstance, attempt: Attempt) -> Performed:  # noqa: ARG002
+    async def perform(self, task: TaskInstance, attempt: Attempt) -> Performed:
         """Execute it; the outputs are `{"row_count"}`, and `rows` if it returns any.
 
         Raises:
@@ -45,7 +46,8 @@ class SqlPerformer:
             name = str(task.inputs["connection"])
             config = _writable(await self._connection(name))
             pool = await self._pools.of(name, config)
-            return Performed(await _execute(pool, config, task, subject))
+            async with beating(attempt):
+                return Performed(await _execute(pool, config, task, subject))
         except (ConfigurationError, NotFoundError) as error:
             raise TaskFailedError(
                 str(error), subject=subject, type=error.code, retryable=False
@@ -74,7 +76,7 @@ async def _execute(
         "run_id": task.run_id,
     }
     parameters = {name: _parameter(values[name]) for name in bound.names}
-    async with pool.connection() as link, link.transaction():
+    async with pool.connection() as link:  # one transaction: it commits, or undoes, at the end
         # Prepared: the server takes one statement and no more.
         cursor = await link.execute(bound.text.encode(), parameters, prepare=True)
         outputs: dict[str, JsonValue] = {"row_count": max(cursor.rowcount, 0)}

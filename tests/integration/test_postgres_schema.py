@@ -210,6 +210,7 @@ ROWS: dict[str, dict[str, object]] = {
     },
     "task_log": {"task_id": "t", "action": "claimed", "at": AT, "by": "ann", "via": "key"},
     "pending_tasks": {"task_id": "t"},
+    "task_inbox": {"relation": "group", "name": "g", "due": AT, "task_id": "t"},
     "pending_signals": {"run_id": "r", "workflow_id": "w"},
     "outbox": {
         "event_id": "o",
@@ -307,6 +308,8 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("task_log_task_exists", {"task_id": "none"}),
     ("pending_tasks_task_exists", {"task_id": "none"}),
     ("pending_tasks_wait_once", {}),
+    ("task_inbox_pkey", {}),
+    ("task_inbox_relation_is_known", {"relation": "friend"}),
     ("tasks_item_counts_from_zero", {"item": -1}),
     ("tasks_final_means_finished", {**DONE, "finished_at": None}),
     ("tasks_final_means_outcome", DONE),

@@ -307,9 +307,11 @@ async def test_a_run_is_shown_whole(stores: Stores):
         "events_forgotten": 0,
         "tasks_spawned": [],
         "context_hash": None,
+        "rerun_of": None,
+        "stop": "",
     }
     assert (await stores.reading.runs(Query())).items == [item]
-    nothing = {"input": None, "context_snapshot": None, "rules": None}
+    nothing = {"input": None, "context_snapshot": None, "rules": None, "log": []}
     decisions = (await stores.reading.decisions(Query())).items
     assert await stores.reading.run(run_id) == item | nothing | {
         "tasks": [],
@@ -344,6 +346,7 @@ async def test_a_run_is_shown_whole(stores: Stores):
         "created_at": NOON,
     }
     assert await stores.reading.run(run_id) == item | {
+        "log": [],
         "input": None,
         "context_snapshot": {"invoices": []},
         "rules": [{"rule": "all", "evaluated": 1, "matched": 1, "tasks": 3}],
@@ -416,6 +419,7 @@ async def test_a_task_is_shown_whole(stores: Stores):
         "revision": 0,
         "role": "task",
         "about": None,
+        "late": False,
         "outcome": None,
         "outputs": None,
         "error": None,

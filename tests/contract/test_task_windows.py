@@ -11,9 +11,10 @@ from activity_core.core.errors import NotFoundError, RejectedError
 from activity_core.core.human.log import Action, LogEntry
 from activity_core.core.rules.late import LateWords
 from activity_core.core.rules.task_spec import TaskKind, TaskRole, TaskSpec
-from activity_core.core.run.run import COMPENSATE
+from activity_core.core.run.run import COMPENSATE, RunFailure, RunStatus
 from activity_core.core.run.tally import Tally
 from activity_core.core.run.task import (
+    NOT_WANTED,
     NewTask,
     TaskClock,
     TaskInstance,
@@ -320,3 +321,42 @@ async def reopened(stores: Stores, task_id: str) -> None:
     async with stores.task_desk.open(task_id) as desk:
         task: TaskInstance = replace(desk.task, status=TaskStatus.READY, result=None)
         await desk.write(task, LogEntry(Action.RETURNED, AT, "ann"), [])
+
+
+async def test_a_retry_opens_what_failed_or_was_given_up_and_nothing_that_was_undone(
+    stores: Stores,
+):
+    run_id = stores.run_id(event())
+    waited, given_up = machine(run_id, "ask"), machine(run_id, "look")
+    paid, sent = machine(run_id, "pay", 1, undo=True), machine(run_id, "send", 1)
+    unwanted = machine(run_id, "no", 2)
+    await stores.recorded(waited, given_up, paid, sent, unwanted)
+    await stores.task_ledger.begin(waited.task_id, 1, AT)
+    await stores.task_ledger.wait(waited.task_id, AT + SECOND)
+    for each, result in (
+        (waited, FAILED),
+        (given_up, TaskResult(TaskStatus.CANCELLED, "cancelled")),
+        (paid, DONE),
+        (sent, FAILED),
+        (unwanted, TaskResult(TaskStatus.SKIPPED, NOT_WANTED)),
+    ):
+        await end(stores, each, result)
+    refund = derived(paid, TaskRole.COMPENSATION, "/compensate")
+    await stores.task_ledger.add(run_id, [NewTask(refund, TaskStatus.PENDING)], [], AT)
+    await end(stores, refund, DONE)
+    failure = RunFailure("task_failed", "not successful")
+    await stores.run_ledger.close(run_id, RunStatus.FAILED, failure, AT, [])
+    async with stores.run_control.hold(run_id) as held:
+        await held.retry(AT)
+    specs = (waited, given_up, paid, sent, unwanted, refund)
+    tasks = [await stores.task_ledger.get(each.task_id) for each in specs]
+    assert [task.status for task in tasks] == [
+        TaskStatus.PENDING,
+        TaskStatus.PENDING,
+        TaskStatus.COMPENSATED,
+        TaskStatus.FAILED,
+        TaskStatus.SKIPPED,
+        TaskStatus.COMPLETED,
+    ]
+    again = tasks[0]
+    assert (again.waits_until, again.result, again.finished_at) == (None, None, None)

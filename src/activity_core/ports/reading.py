@@ -91,8 +91,9 @@ class Reading(Protocol):
 
         Items: task_id, run_id, definition_id, version, rule, spec_id, item, kind, title, status,
         inputs, needs, assignee, groups, wait, due_at, follow_up_at, claimed_by, revision, role,
-        about, outcome, outputs, error, comment, completed_by, created_at, started_at, finished_at,
-        attempts. The texts from outcome to completed_by are null until the task ended.
+        about, late, outcome, outputs, error, error_type, comment, completed_by, created_at,
+        started_at, finished_at, attempts. The texts from outcome to completed_by are null until the
+        task ended.
         """
         ...
 

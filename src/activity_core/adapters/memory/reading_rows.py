@@ -172,6 +172,7 @@ def task_item(row: TaskRow) -> Json:
         "revision": task.revision,
         "role": str(task.role),
         "about": task.about,
+        "late": task.late,
         "outcome": result.outcome if result else None,
         "outputs": result.outputs if result else None,
         "error": result.error if result else None,

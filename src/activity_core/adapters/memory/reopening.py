@@ -5,6 +5,7 @@ from datetime import datetime
 
 from activity_core.adapters.memory.rows import RunRow
 from activity_core.adapters.memory.state import Tables
+from activity_core.adapters.memory.task_rows import store
 from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.run import RunStatus
 from activity_core.core.run.task import NOT_WANTED, TaskInstance, TaskStatus
@@ -38,8 +39,17 @@ def _reopen_tasks(tables: Tables, run_id: str) -> bool:
     for row in rows:
         is_undone = row.task.role is TaskRole.TASK and _group(row.task) in undone
         if _is_reopened(row.task) and not is_undone:
-            task = replace(row.task, status=TaskStatus.PENDING, result=None, claimed_by=None)
-            tables.tasks[task.task_id] = replace(row, task=task, started_at=None, finished_at=None)
+            task = replace(
+                row.task,
+                status=TaskStatus.PENDING,
+                result=None,
+                claimed_by=None,
+                clock=replace(row.task.clock, step=0),
+                ready_at=None,
+                waits_until=None,
+            )
+            again = replace(row, task=task, attempts=0, started_at=None, finished_at=None)
+            store(tables, again)
     return bool(rows)
 
 
@@ -48,10 +58,10 @@ def _group(task: TaskInstance) -> tuple[str, int]:
 
 
 def _is_reopened(task: TaskInstance) -> bool:
-    """It failed, or was left out because another one did; not what nobody wanted."""
+    """It failed, or was left out or given up because another one did; not what nobody wanted."""
     outcome = task.result.outcome if task.result else ""
     match task.status:
-        case TaskStatus.FAILED:
+        case TaskStatus.FAILED | TaskStatus.CANCELLED:
             is_due = True
         case TaskStatus.SKIPPED:
             is_due = outcome != NOT_WANTED

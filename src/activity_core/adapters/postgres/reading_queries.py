@@ -99,7 +99,7 @@ TASKS = """
 select t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.spec_id, t.item, t.kind, t.title,
     t.status, t.inputs, t.needs, t.assignee, t.groups, t.wait, t.due_at, t.outcome, t.outputs,
     t.error, t.error_type, t.comment, t.completed_by, t.created_at, t.started_at, t.finished_at,
-    t.attempts, t.role, t.about, t.claimed_by, t.revision, t.follow_up_at
+    t.attempts, t.role, t.about, t.late, t.claimed_by, t.revision, t.follow_up_at
 from tasks t where t.tenant = %(tenant)s
 """
 TASK = f"{TASKS} and t.task_id = %(task)s"

@@ -149,6 +149,7 @@ def task_item(row: DictRow) -> Json:
         "revision": row["revision"],
         "role": row["role"],
         "about": row["about"],
+        "late": row["late"],
         "outcome": row["outcome"],
         "outputs": row["outputs"],
         "error": row["error"] if ended else None,

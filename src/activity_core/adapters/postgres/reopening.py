@@ -26,14 +26,14 @@ _QUEUE = """
 insert into pending_runs (tenant, run_id, priority)
 values (%(tenant)s, %(run)s, %(priority)s) on conflict do nothing
 """
-# What was not wanted stays so. A group that was compensated does not begin again: only the
-# compensations themselves do, if they failed.
+# What was not wanted stays so; what was given up is wanted again. A group that was compensated does
+# not begin again: only the compensations themselves do, if they failed.
 _TASKS = """
 update tasks t set status = 'pending', outcome = null, outputs = null, error = '', error_type = '',
     comment = '', completed_by = '', claimed_by = null, attempts = 0, step = 0, ready_at = null,
-    started_at = null, finished_at = null
+    started_at = null, finished_at = null, waits_until = null
 where t.tenant = %(tenant)s and t.run_id = %(run)s and t.role in ('task', 'compensation')
-    and (t.status = 'failed' or t.status = 'skipped' and t.outcome <> 'not_wanted'
+    and (t.status in ('failed', 'cancelled') or t.status = 'skipped' and t.outcome <> 'not_wanted'
         or t.status = 'expired' and t.outcome = 'expired')
     and (t.role = 'compensation' or not exists (
         select from tasks c where c.tenant = t.tenant and c.run_id = t.run_id and c.rule = t.rule

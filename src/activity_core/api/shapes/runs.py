@@ -95,7 +95,8 @@ class TaskItem(Shape):
     """A task; the texts from outcome to completed_by are null until it ended.
 
     `revision` counts what people and time did to it. `role` says why it is there, `about` which
-    task it undoes, tells of or asks help for.
+    task it undoes, tells of or asks help for. As long as it is `late`, it has no inputs: they need
+    what other tasks came to.
     """
 
     task_id: str
@@ -119,6 +120,7 @@ class TaskItem(Shape):
     revision: int
     role: TaskRole
     about: str | None
+    late: bool
     outcome: str | None
     outputs: Any
     error: str | None

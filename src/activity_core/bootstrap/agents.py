@@ -8,18 +8,19 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from temporalio.common import WorkerDeploymentVersion
-
 from activity_core.adapters.nats.streams import INBOX_STREAM
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.scheduler import TemporalScheduler
 from activity_core.adapters.temporal.search_attributes import add_search_attributes
+from activity_core.bootstrap.cases import ring_cases
 from activity_core.bootstrap.event_review import event_review
 from activity_core.bootstrap.system import System
+from activity_core.bootstrap.worker_agents import task_worker, worker
 from activity_core.core.definition.event_source import EventSource
 from activity_core.ports.doorbell import Topic
 from activity_core.services.backfill import Backfiller
 from activity_core.services.burial import Burial
+from activity_core.services.case_auditor import CaseAuditor
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.event_replay import EventReplayer
 from activity_core.services.flow_keeper import FlowKeeper
@@ -37,8 +38,7 @@ from activity_core.services.slot_auditor import SlotAuditor
 from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import Starter
 from activity_core.services.task_keeper import TaskKeeper
-from activity_core.settings import RUNS_QUEUE, Settings
-from activity_core.workflows.worker import task_workers, workers
+from activity_core.settings import RUNS_QUEUE
 
 Agent = Callable[[System], Coroutine[Any, Any, None]]
 
@@ -123,31 +123,13 @@ async def starter(system: System) -> None:
         ),
         max_runs_per_execution=system.settings.max_runs_per_execution,
     )
-    await serve("starter", agent.step, system.doorbell, Topic.STARTER, period=PERIOD)
-
-
-async def worker(system: System) -> None:
-    """Carries out runs and performs automated tasks."""
-    client, settings = await system.temporal_when_there(), system.settings
-    extra, rates = settings.task_queues, settings.task_queue_rates
-    version = _version(settings)
-    async with workers(client, system.run_steps(), RUNS_QUEUE, extra, rates, version=version):
-        await asyncio.Event().wait()
-
-
-def _version(settings: Settings) -> WorkerDeploymentVersion | None:
-    if not settings.worker_deployment:
-        return None
-    return WorkerDeploymentVersion(settings.worker_deployment, settings.worker_build_id)
-
-
-async def task_worker(system: System) -> None:
-    """Performs automated tasks of the queues that the settings name, and carries out no runs."""
-    client, settings = await system.temporal_when_there(), system.settings
-    steps = system.run_steps()
-    queues, rates = settings.task_queues, settings.task_queue_rates
-    async with task_workers(client, steps, queues, rates, _version(settings)):
-        await asyncio.Event().wait()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(
+            serve("starter", agent.step, system.doorbell, Topic.STARTER, period=PERIOD)
+        )
+        group.create_task(
+            ring_cases(system.stores, engine, system.clock, system.doorbell, period=PERIOD)
+        )
 
 
 async def keeper(system: System) -> None:
@@ -204,6 +186,7 @@ async def auditor(system: System) -> None:
     replayer = EventReplayer(
         stores.event_replays, event_review(system), stores.run_queue, system.clock
     )
+    cases = CaseAuditor(stores.cases, engine, system.clock, system.doorbell)
     rollouts = RolloutKeeper(stores.registry, stores.rollouts, system.clock)
     async with asyncio.TaskGroup() as group:
         group.create_task(agent.run())
@@ -211,6 +194,7 @@ async def auditor(system: System) -> None:
         group.create_task(backfiller.run())
         group.create_task(replayer.run())
         group.create_task(rollouts.run())
+        group.create_task(cases.run())
         group.create_task(_keep_house(system))
 
 

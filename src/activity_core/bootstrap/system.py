@@ -6,7 +6,7 @@ others; PostgreSQL must be there.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -19,7 +19,6 @@ from activity_core.adapters.http.key_sets import HttpKeySets
 from activity_core.adapters.http.source import HttpSource
 from activity_core.adapters.http.vault import Vault, open_vault
 from activity_core.adapters.kept_secrets import KeptSecrets
-from activity_core.adapters.plugins import PythonSource
 from activity_core.adapters.postgres.doorbell import PostgresDoorbell
 from activity_core.adapters.postgres.housekeeping import PostgresHousekeeping
 from activity_core.adapters.postgres.pool import Pool, connection, open_pool
@@ -29,12 +28,13 @@ from activity_core.adapters.secrets import resolve_secret
 from activity_core.adapters.system_clock import SystemClock
 from activity_core.adapters.temporal.client import connect
 from activity_core.bootstrap.brokers import Brokers
+from activity_core.bootstrap.cases import case_steps
+from activity_core.bootstrap.deciding import deciding
 from activity_core.bootstrap.performers import performers
 from activity_core.bootstrap.required import required
 from activity_core.bootstrap.stores import Stores
 from activity_core.bootstrap.task_steps import task_steps
 from activity_core.core.errors import UnavailableError
-from activity_core.ports.context_source import ContextSource
 from activity_core.services.callbacks import CallbackAddresses
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.flow import FlowControl
@@ -51,6 +51,7 @@ from activity_core.services.slot_history import SlotHistories
 from activity_core.services.slot_settler import SlotSettler
 from activity_core.services.verifier import Verifier
 from activity_core.settings import Settings
+from activity_core.workflows.case_steps import CaseSteps
 from activity_core.workflows.steps import RunSteps
 
 
@@ -143,13 +144,7 @@ class System:
         """What workers serve."""
         stores, settings = self.stores, self.settings
         catalogue = Catalogue(stores.registry)
-        sources: Mapping[str, ContextSource] = {
-            "sql": self._sql,
-            "http": HttpSource(self._http),
-            "python": PythonSource(),
-        }
-        reader = ContextReader(sources, catalogue, settings.config)
-        decider = RunDecider(reader, config=settings.config, deployment=settings.deployment)
+        reader, decider = self._deciding(catalogue)
         closer = RunCloser(
             stores.run_ledger,
             stores.task_ledger,
@@ -184,6 +179,21 @@ class System:
             deployment=settings.deployment,
         )
         return RunSteps(runner, self._settler(catalogue), tasks)
+
+    def case_steps(self) -> CaseSteps:
+        """What workers serve for cases."""
+        catalogue = Catalogue(self.stores.registry)
+        return case_steps(
+            self.stores,
+            catalogue,
+            *self._deciding(catalogue),
+            self.clock,
+            self.doorbell,
+            tenant=self.settings.tenant,
+        )
+
+    def _deciding(self, catalogue: Catalogue) -> tuple[ContextReader, RunDecider]:
+        return deciding(self.settings, catalogue, self._sql, HttpSource(self._http))
 
     def flow_control(self) -> FlowControl:
         """Which events wait, join, or are let go."""

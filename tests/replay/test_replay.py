@@ -7,16 +7,22 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from activity_core.core.run.progress import TaskEnd, TaskStep
 from activity_core.workflows.calls import local
+from activity_core.workflows.machine_tasks import by_machine
 from activity_core.workflows.messages import (
     ADVANCE,
     CLOSE_RUN,
+    FAIL_TASK,
+    PERFORM_ALONE,
     RUN_ACTIVITY,
     SETTLE_SLOTS,
     SLOT_TICK,
+    FailTask,
     RunRequest,
     RunResult,
 )
+from activity_core.workflows.perform_task import PerformTask
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.slot_tick import SlotTick
 
@@ -28,12 +34,12 @@ def history(file: Path) -> WorkflowHistory:
 
 
 def test_there_are_histories() -> None:
-    assert len(HISTORIES) >= 16
+    assert len(HISTORIES) >= 18
 
 
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_it_replays(file: Path) -> None:
-    await Replayer(workflows=[RunActivity, SlotTick]).replay_workflow(history(file))
+    await Replayer(workflows=[RunActivity, SlotTick, PerformTask]).replay_workflow(history(file))
 
 
 @workflow.defn(name=RUN_ACTIVITY)
@@ -56,7 +62,19 @@ class OneMoreLook:
         return await local(SETTLE_SLOTS, None, int) + await local(SETTLE_SLOTS, None, int)
 
 
+@workflow.defn(name=PERFORM_ALONE)
+class OneMoreTry:
+    """The same of a task that no run carries out."""
+
+    @workflow.run
+    async def run(self, step: TaskStep) -> str:
+        await local(FAIL_TASK, FailTask(step.task_id, 1, "no"), TaskEnd)
+        return (await by_machine(step, 1)).status
+
+
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_a_changed_workflow_does_not(file: Path) -> None:
     with pytest.raises(workflow.NondeterminismError):
-        await Replayer(workflows=[OneStepMore, OneMoreLook]).replay_workflow(history(file))
+        await Replayer(workflows=[OneStepMore, OneMoreLook, OneMoreTry]).replay_workflow(
+            history(file)
+        )

@@ -187,6 +187,18 @@ async def test_a_compensation_that_fails_calls_for_help_and_others_go_on(client:
     ]
 
 
+async def test_a_compensation_may_wait_for_a_callback(client: Client) -> None:
+    steps = ScriptedSteps(
+        [perform(saga("a"), saga("b", "a"))],
+        errors={"b": [fatal()]},
+        ends={"undo-a": TaskEnd("running", wait_seconds=60)},
+        undo={"r#0": [auto("undo-a"), auto("undo-x")]},
+        final={"undo-a": "completed/done"},
+    )
+    await play(client, steps)
+    assert told(steps)[-5:-2] == ["undo r#0", "perform undo-a", "perform undo-x"]
+
+
 async def test_what_machines_do_in_a_failed_group_ends_before_it_is_undone(client: Client) -> None:
     graph = perform(saga("a"), saga("b"), saga("c", "b"))
     steps = ScriptedSteps([graph], errors={"a": [fatal()]}, held=frozenset("b"))

@@ -4,11 +4,11 @@ Used by `task_graph` once nothing of the group is under way. Which ones there ar
 is in the database; so whoever goes on later goes on where this one stopped.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from activity_core.core.run.progress import TaskStep
+from activity_core.core.run.progress import TaskEnd, TaskStep
 from activity_core.workflows.calls import local
-from activity_core.workflows.machine_tasks import FAILED, by_machine
+from activity_core.workflows.machine_tasks import FAILED
 from activity_core.workflows.messages import (
     BEGIN_COMPENSATION,
     COMPENSATION_FAILED,
@@ -18,14 +18,19 @@ from activity_core.workflows.messages import (
 )
 
 
-async def compensate(order: BeginCompensation, interrupted: Callable[[], bool]) -> bool:
-    """Do them all; False if `interrupted` said so before the last one was done."""
+async def compensate(
+    order: BeginCompensation,
+    do: Callable[[TaskStep], Awaitable[TaskEnd]],
+    interrupted: Callable[[], bool],
+) -> bool:
+    """`do` them all; False if `interrupted` said so before the last one was done."""
     done: set[str] = set()
     while steps := await _left(order, done):
         for step in steps:
             if interrupted():
                 return False
-            await _undo(step, order.run_attempt)
+            if (await do(step)).status == FAILED:
+                await local(COMPENSATION_FAILED, CompensationFailed(step.task_id), type(None))
             done.add(step.task_id)
     return True
 
@@ -33,9 +38,3 @@ async def compensate(order: BeginCompensation, interrupted: Callable[[], bool]) 
 async def _left(order: BeginCompensation, done: set[str]) -> list[TaskStep]:
     found = await local(BEGIN_COMPENSATION, order, Compensations)
     return [step for step in found.steps if step.task_id not in done]
-
-
-async def _undo(step: TaskStep, run_attempt: int) -> None:
-    end = await by_machine(step, run_attempt)
-    if end.status == FAILED:
-        await local(COMPENSATION_FAILED, CompensationFailed(step.task_id), type(None))

@@ -149,7 +149,10 @@ class TaskGraph:
         self._outside.look_after(step.task_id)
         if step.call == "workflow":
             self._children.add(step.task_id)
-        end = await by_machine(step, attempt)
+        return await self._by_machine(step)
+
+    async def _by_machine(self, step: TaskStep) -> TaskEnd:
+        end = await by_machine(step, self._progress.attempt)
         return await self._called_back(step, end) if end.status == RUNNING else end
 
     async def _by_person(self, step: TaskStep) -> TaskEnd:
@@ -192,7 +195,7 @@ class TaskGraph:
     async def _compensate(self, group: str) -> None:
         run = self._progress
         order = BeginCompensation(run.run_id, group, run.attempt)
-        if await compensate(order, lambda: self._draining):
+        if await compensate(order, self._by_machine, lambda: self._draining):
             self._owed.discard(group)
 
     def _take_away(self, task_id: str, end: TaskEnd) -> None:

@@ -28,7 +28,7 @@ from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.flow.group import Group
 from activity_core.core.jsontext import canonical_json
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
-from activity_core.core.run.run import ClaimedRun, RunStatus
+from activity_core.core.run.run import ClaimedRun, RunFailure, RunStatus
 from activity_core.core.run.task import NewTask, TaskStatus
 from activity_core.ports.cases import BY_ITSELF, CaseWork, OpenCase, QueuedRun, Ring
 from activity_core.ports.reading import Query
@@ -192,6 +192,20 @@ async def test_a_run_that_was_closed_while_it_waited_is_passed_over(stores: Stor
     assert await stores.run_ledger.close(first, RunStatus.CANCELLED, None, AT, [])
     assert await take(stores, case_id) == [second]
     assert (await stores.cases.show(case_id))["queued"] == []
+
+
+async def test_a_retried_run_waits_for_its_turn_again(stores: Stores):
+    case_id = await opened(stores, "1", "2")
+    async with stores.cases.open(case_id, 1) as case:
+        [run] = [each.run for each in case.queued]
+        failed = record(run, RunStatus.FAILED, failure=RunFailure("limit_exceeded", "no"))
+        await case.write(CaseWork(case.case, (), [run], [failed]), AT)
+    async with stores.run_control.hold(run.run_id) as held:
+        await held.retry(AT)
+    assert await stores.compose() == []
+    second = stores.run_id(event("2"))
+    assert (await stores.cases.show(case_id))["queued"] == [second, run.run_id]
+    assert await take(stores, case_id) == [second, run.run_id]
 
 
 async def test_a_timer_that_waits_goes_first(stores: Stores):

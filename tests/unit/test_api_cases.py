@@ -37,7 +37,8 @@ async def cases_of(system: MemorySystem, client: httpx.AsyncClient, *orders: str
     for n, order in enumerate(orders):
         sent = await client.post("/v1/events", json=came(str(n), order), headers=STRUCTURED)
         assert sent.status_code == 202, sent.text
-    while await system.router().step():
+    router = system.router()
+    while await router.step():
         pass
     rings = await MemoryCases(system.state).rings(100, system.clock.now())
     return [ring.case_id for ring in rings]

@@ -162,6 +162,12 @@ def test_an_event_that_is_found_late_does_not_turn_the_clock_back():
     assert next_timer(quiet, now) == TimerDue("t", T0 + 10 * MINUTE)
 
 
+def test_an_old_instant_that_is_retried_does_not_wind_a_timer_back():
+    again = definition(timers={"t": {"after": "1m", "repeat": True}})
+    now = after(case(fired={"t": T0 + 5 * MINUTE}), fired("t"), T0 + MINUTE, KEPT)
+    assert next_timer(again, now) == TimerDue("t", T0 + 6 * MINUTE)
+
+
 @dataclass
 class Keeper:
     """Takes turns as `services.case_turns` does; `told` is what happened, in order."""

@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
-from activity_core.adapters.memory.case_rows import BellRow, CaseRunRow
-from activity_core.adapters.memory.decisions import decide, enqueue, new_run
+from activity_core.adapters.memory.decisions import decide, enqueue, new_run, queue_for_case
 from activity_core.adapters.memory.ending import end_runs
 from activity_core.adapters.memory.rows import DecisionRow
 from activity_core.adapters.memory.state import State, Tables
@@ -80,10 +79,7 @@ def _make_run(state: State, tables: Tables, definition_id: str, group: Group, at
     if group.case_key is None:
         enqueue(state, tables, run)
         return True
-    tables.runs[run.run_id] = run
-    key = definition_id, group.case_key
-    tables.case_runs[state.next_position()] = CaseRunRow(key, run.run_id)
-    tables.case_bells[state.next_position()] = BellRow(key)
+    queue_for_case(state, tables, run, group.case_key)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from activity_core.adapters.memory.case_rows import BellRow, CaseRunRow
 from activity_core.adapters.memory.rows import DecisionRow, RunRow, WaitingRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.core import ids
@@ -28,6 +29,14 @@ def enqueue(state: State, tables: Tables, run: RunRow, *, start_at: datetime | N
     """Store a run and put it into the queue of the starter, perhaps not to start before then."""
     tables.runs[run.run_id] = run
     tables.pending_runs[state.next_position()] = WaitingRow(run.run_id, start_at)
+
+
+def queue_for_case(state: State, tables: Tables, run: RunRow, key: str) -> None:
+    """Store a run, put it into the queue of its case's key, and leave a doorbell."""
+    tables.runs[run.run_id] = run
+    of_case = run.definition_id, key
+    tables.case_runs[state.next_position()] = CaseRunRow(of_case, run.run_id)
+    tables.case_bells[state.next_position()] = BellRow(of_case)
 
 
 def decide(tables: Tables, decision: DecisionRow) -> None:

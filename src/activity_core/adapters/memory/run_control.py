@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from activity_core.adapters.memory.decisions import decide, enqueue
+from activity_core.adapters.memory.decisions import decide, enqueue, queue_for_case
 from activity_core.adapters.memory.ending import end_runs, open_work
 from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.reopening import reopen
@@ -97,7 +97,11 @@ class MemoryHeldRun:
                 hint="only failed runs are retried",
             )
         again = reopen(self._tables, row, at)
-        enqueue(self._state, self._tables, again)
+        case = self._tables.cases.get(again.case_id or "")
+        if case is None or again.recorded:
+            enqueue(self._state, self._tables, again)
+        else:  # it is decided anew, over the state as its case has it then
+            queue_for_case(self._state, self._tables, again, case.case.key)
         return PendingRun(
             again.run_id,
             again.definition_id,

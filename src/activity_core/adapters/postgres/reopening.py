@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from activity_core.adapters.postgres.case_queue import queue_for_cases
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.adapters.postgres.storable import prose
 from activity_core.core.errors import ConflictError, NotFoundError
@@ -9,12 +10,13 @@ from activity_core.core.run.run import PendingRun, RunStatus
 
 _LOCK = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status,
-    r.priority, exists (
+    r.priority, k.key, exists (
     select from tasks t where t.tenant = r.tenant and t.run_id = r.run_id) as has_tasks, exists (
     select from run_events n left join events e on e.tenant = n.tenant
         and e.received_at = n.received_at and e.event_key = n.event_key
     where n.tenant = r.tenant and n.run_id = r.run_id and e.event_key is null) as is_forgotten
-from runs r where r.tenant = %(tenant)s and r.run_id = %(run)s for no key update
+from runs r left join cases k using (tenant, case_id)
+where r.tenant = %(tenant)s and r.run_id = %(run)s for no key update of r
 """
 _REOPEN = """
 update runs set status = 'pending', attempt = attempt + 1, touched_at = %(at)s,
@@ -64,7 +66,10 @@ async def reopen(conn: Connection, tenant: str, run_id: str, at: datetime) -> Pe
     if row["is_forgotten"] and not row["has_tasks"]:
         raise ConflictError("its events are gone: retention is over", subject=f"run {run_id}")
     await conn.execute(_REOPEN, values)
-    await conn.execute(_QUEUE, values | {"priority": row["priority"]})
+    if row["has_tasks"] or row["key"] is None:
+        await conn.execute(_QUEUE, values | {"priority": row["priority"]})
+    else:  # it is decided anew, over the state as its case has it then
+        await queue_for_cases(conn, tenant, {run_id: (row["definition_id"], row["key"])})
     if row["has_tasks"]:
         await conn.execute(_TASKS, values)
     else:

@@ -94,6 +94,7 @@ def after(case: Case, occurrence: Occurrence, at: datetime, taken: Turn | None) 
     """
     case = replace(case, taken=case.taken + 1)
     if occurrence.timer:
+        at = max(at, case.fired.get(occurrence.timer, at))  # an operator may retry an old one
         case = replace(case, fired={**case.fired, occurrence.timer: at})
     else:
         case = replace(case, last_event_at=max([at, case.last_event_at, *case.fired.values()]))

@@ -13,7 +13,7 @@ from tests.temporal_server import temporal_client
 from tests.workflow_stage import Stage, play
 
 from activity_core.core.run.progress import Progress
-from activity_core.workflows.messages import RunResult
+from activity_core.workflows.messages import RunRequest, RunResult
 from activity_core.workflows.run_activity import RunActivity
 
 PARALLEL = 10
@@ -38,6 +38,16 @@ async def test_a_fused_execution_is_one_local_activity_in_one_workflow_task(clie
         "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED",
     ]
     assert await handle.result() == RunResult({"completed": 1})
+
+
+async def test_what_was_closed_before_it_continued_as_new_is_counted(client: Client) -> None:
+    stage = Stage(client, ScriptedSteps([DONE]))
+    request = RunRequest("exec-1", {"completed": 2, "failed": 1})
+    async with stage.worker:
+        result = await client.execute_workflow(
+            RunActivity.run, request, id=f"{stage.queue}-run", task_queue=stage.queue
+        )
+    assert result == RunResult({"completed": 3, "failed": 1})
 
 
 async def test_sources_are_gathered_and_then_it_goes_on(client: Client) -> None:

@@ -229,6 +229,25 @@ ROWS: dict[str, dict[str, object]] = {
         "created_at": AT,
     },
     "pending_outbox": {"position": 1, "shard": 0, "key": "r", "event_id": "o"},
+    "cases": {
+        "case_id": "c",
+        "definition_id": "a",
+        "key_hash": KEY,
+        "key": "1",
+        "number": 1,
+        "version": 1,
+        "opened_at": AT,
+        "last_event_at": AT,
+        "touched_at": AT,
+    },
+    "case_runs": {
+        "definition_id": "a",
+        "key_hash": KEY,
+        "position": 1,
+        "key": "1",
+        "run_id": "r",
+    },
+    "case_bells": {"definition_id": "a", "key_hash": KEY, "case_id": "c"},
 }
 """One right row per table, in an order in which they can be inserted."""
 
@@ -237,6 +256,9 @@ PARTITIONED = ("events", "decisions", "routings")
 FAILED = {"status": "failed", "finished_at": AT}
 DONE = {"status": "completed", "finished_at": AT}
 OF_A_SLOT = {"input_key": "2026-01-01T00:00:00Z", "event_key": None}
+
+CLOSED = {"status": "closed", "closed_at": AT, "closed_by": "ann"}
+TIMER = {"run_id": "r2", "occurrence_key": "t.1", "trigger": "timer", "timer": "t"}
 
 LONG: object = "x" * (MOST_CHARACTERS + 1)
 
@@ -251,6 +273,21 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("registry_log_candidate_is_newer", {"revision": 2, "rollout": '{"version": 1}'}),
     ("registry_log_rollout_is_said", {"revision": 2, "change": "rollout_started"}),
     ("runs_rerun_of_another", {"run_id": "r2", "occurrence_key": "a.1", "rerun_of": "r2"}),
+    ("runs_timer_has_its_name", {"run_id": "r2", "occurrence_key": "t.1", "trigger": "timer"}),
+    ("runs_timer_is_of_a_case", TIMER | {"case_id": None}),
+    ("cases_pkey", {"number": 2}),
+    ("cases_count_by_key", {"case_id": "d"} | CLOSED),
+    ("cases_version_exists", {"case_id": "d", "number": 2, "version": 9} | CLOSED),
+    ("cases_keys_are_hashed", {"case_id": "d", "key_hash": b"short"}),
+    ("cases_status_is_known", {"case_id": "d", "status": "asleep"}),
+    ("cases_count_from_one", {"case_id": "d", "number": 0} | CLOSED),
+    ("cases_closed_means_when_and_by_whom", {"case_id": "d", "number": 2, "status": "closed"}),
+    ("cases_over_never_wake", {"case_id": "d", "wake_at": AT, "waiting_for": "t"} | CLOSED),
+    ("cases_wake_for_a_timer", {"case_id": "d", "number": 2, "wake_at": AT}),
+    ("case_runs_pkey", {"run_id": "r2"}),
+    ("case_runs_wait_once", {"position": 2}),
+    ("case_runs_run_exists", {"position": 2, "run_id": "none"}),
+    ("case_bells_case_exists", {"case_id": "none"}),
     ("run_log_run_exists", {"run_id": "none"}),
     ("run_log_action_is_known", {"action": "forgotten"}),
     ("entrances_kind_is_known", {"kind": "definition"}),
@@ -477,6 +514,7 @@ def test_every_constraint_has_a_wrong_row(db):
     tried = {constraint for constraint, _ in WRONG} | {
         *(f"{name}_pkey" for name in PARTITIONED),  # reported under the name of the partition
         # Generated positions: nobody can insert one twice.
+        "case_bells_pkey",
         "pending_events_pkey",
         "pending_runs_pkey",
         "pending_signals_pkey",

@@ -1,5 +1,6 @@
 """Real servers for the tests that need them: started once per session, on free ports."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from anyio.from_thread import start_blocking_portal
+from hypothesis import settings
 from psycopg import sql
 from tests.brokers.kafka import kafka_address, kafka_server  # noqa: F401 - fixtures
 from tests.brokers.rabbitmq import rabbitmq, rabbitmq_url  # noqa: F401 - fixtures
@@ -17,6 +19,12 @@ from activity_core.embedded.directory import locked
 from activity_core.embedded.nats import EmbeddedNats
 from activity_core.embedded.ports import choose_ports
 from activity_core.embedded.postgres import EmbeddedPostgres
+
+# The same examples each time: a suite says the same of the same code, however busy the machine is.
+# HYPOTHESIS_PROFILE=exploring looks for others.
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 _TEMPLATE = "migrated"
 _SHARED = ("kafka_server", "kafka_address", "rabbitmq", "rabbitmq_url")

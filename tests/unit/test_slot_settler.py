@@ -429,7 +429,7 @@ async def test_the_attempt_of_a_displaced_run_is_announced(stage: SlotStage) -> 
     [run_id] = await stage.start()
     why = RunFailure("workflow_terminated", "")
     await stage.ledger.close(run_id, RunStatus.FAILED, why, stage.clock.now(), [])
-    await stage.queue.retry(run_id, stage.clock.now())
+    await stage.retry(run_id)
     stage.wait(10)
     await stage.tick()
     task_id = stage.tasks_of(run_id)["t"].task.task_id

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from activity_core.adapters.postgres.backfills import PostgresBackfills
 from activity_core.adapters.postgres.cases import PostgresCases
-from activity_core.adapters.postgres.cases import PostgresCases
 from activity_core.adapters.postgres.dead_letters import PostgresDeadLetters
 from activity_core.adapters.postgres.event_replays import PostgresEventReplays
 from activity_core.adapters.postgres.flow import PostgresFlowStore
@@ -35,7 +34,6 @@ class Stores:
     task_ledger: PostgresTaskLedger
     task_desk: PostgresTaskDesk
     cases: PostgresCases
-    cases: PostgresCases
     registry: PostgresRegistryStore
     outbox: PostgresOutbox
     dead_letters: PostgresDeadLetters
@@ -57,7 +55,6 @@ class Stores:
             PostgresRunLedger(pool, tenant),
             PostgresTaskLedger(pool, tenant),
             PostgresTaskDesk(pool, tenant),
-            PostgresCases(pool, tenant),
             PostgresCases(pool, tenant),
             PostgresRegistryStore(pool, tenant),
             PostgresOutbox(pool, tenant),

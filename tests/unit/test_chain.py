@@ -180,6 +180,11 @@ def test_what_comes_after_the_end_is_not_taken():
     assert actions(take(of, now, 2 * HOUR)) == [Action.EXPIRED]
 
 
+def test_a_reminder_that_was_missed_before_the_end_is_not_lost_to_one_after_it():
+    of = human(remind=["1h", "9h"], expire={"after": "2h"})
+    assert actions(take(of, task(of), 99 * HOUR)) == [Action.REMINDED, Action.EXPIRED]
+
+
 @pytest.mark.parametrize(
     "status", set(TaskStatus) - {TaskStatus.READY, TaskStatus.CLAIMED}, ids=str
 )

@@ -29,7 +29,7 @@ deadlines = st.builds(
         {"business_days": number, "calendar": "free", "at": at, "timezone": zone}
     ),
     st.integers(0, 12),
-    st.none() | st.times(),
+    st.none() | st.builds(time, st.integers(0, 23), st.integers(0, 59)),
     st.sampled_from(ZONES),
 )
 

@@ -52,14 +52,13 @@ def step(
         return []
     left = chain_of(human, ready_at, calendars, task.clock.step)
     due = [each for each in left if each.at <= moment.now] or left[:1]
+    end = next((n for n, each in enumerate(due, 1) if each.action is Action.EXPIRED), len(due))
     taken: list[Taken] = []
-    for each, passed, next_ in _merged(due, left):
+    for each, passed, next_ in _merged(due[:end], left):
         clock = replace(task.clock, step=task.clock.step + passed, wake_at=next_)
         task = replace(task, clock=clock, revision=task.revision + 1)
         taken.append(_take(human, each, task, moment))
         task = taken[-1].task
-        if each.action is Action.EXPIRED:
-            break
     return taken
 
 

@@ -308,6 +308,8 @@ async def test_a_run_is_shown_whole(stores: Stores):
         "tasks_spawned": [],
         "context_hash": None,
         "rerun_of": None,
+        "case_id": None,
+        "timer": None,
         "stop": "",
     }
     assert (await stores.reading.runs(Query())).items == [item]

@@ -4,12 +4,15 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.case_stage import FOLLOW as TIMED
+from tests.case_stage import CaseStage
 from tests.unit.memory_system import STRUCTURED, YAML, MemorySystem
 from tests.unit.test_api_events import problem
 
 from activity_core.adapters.memory.cases import MemoryCases
 from activity_core.api.shapes.base import PageOf
 from activity_core.api.shapes.cases import CaseDetail, CaseItem
+from activity_core.api.shapes.explanations import RunExplained
 
 FOLLOW = """
 id: follow
@@ -82,3 +85,23 @@ async def test_bad_questions(system: MemorySystem):
         problem(await client.post("/v1/cases/case-x/close"), 404, "not_found")
         problem(await client.get("/v1/cases", params={"status": "asleep"}), 400, "bad_input")
         problem(await client.get("/v1/cases", params={"order": "a"}), 400, "bad_input")
+
+
+async def test_a_run_names_its_case_and_explains_its_timer(system: MemorySystem):
+    stage = CaseStage(system.state)
+    await stage.apply(TIMED)
+    run = await stage.send("1")
+    [case_id] = await stage.rung()
+    await stage.take(case_id)
+    stage.pass_time(hours=1)
+    await stage.take(case_id)
+    async with system.client() as client:
+        shown = (await client.get(f"/v1/runs/{run}/explain")).json()
+        assert RunExplained.model_validate(shown).lineage.case_id == case_id
+        runs = (await client.get(f"/v1/cases/{case_id}")).json()["runs"]
+        shown = (await client.get(f"/v1/runs/{runs[0]['run_id']}/explain")).json()
+        told = RunExplained.model_validate(shown)
+    assert (told.case_id, told.timer) == (case_id, "reminder")
+    [cause] = told.lineage.causes
+    assert (cause.kind, cause.name) == ("timer", "reminder")
+    assert [each.reason for each in cause.decisions] == ["timer reminder"]

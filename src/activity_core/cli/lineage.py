@@ -35,6 +35,8 @@ def _add_link(tree: Tree, link: Row) -> None:
     of = f"{link['definition_id']} v{link['version_used']}"
     context = Text(f"context {str(link['context_hash'])[:12]}", "dim")
     run = tree.add(line(f"run {link['run_id']}", of, link["trigger"], link["fired_at"], context))
+    if link["case_id"]:
+        run.add(line("case", link["case_id"]))
     for cause in link["causes"]:
         _add_cause(run, cause)
     if link["more_causes"]:

@@ -71,7 +71,8 @@ class Reading(Protocol):
         workflow_id, scheduled_for, lag_seconds (from slot to start; null for backfills), gap (null
         or start, end, count, slots: the newest ones), fired_at, started_at, finished_at, failure
         (null or code, message), events (each source, id), events_forgotten (how many more it is
-        for, whose retention is over), tasks_spawned (task ids), context_hash.
+        for, whose retention is over), tasks_spawned (task ids), context_hash, case_id (null unless
+        a case took it), timer (null unless one of its case made it).
         """
         ...
 

@@ -33,9 +33,9 @@ class Lineage:
     async def of(self, run: Row, task: Row | None = None, *, steps: int = MOST_STEPS) -> Link:
         """The link of a run, with those that led to it below.
 
-        Keys: run_id, definition_id, version_used, trigger, fired_at, context_hash, task (null, or
-        what of its tasks is on the way), rule (the trace of that task's rule), causes, and
-        more_causes (how many events are left out).
+        Keys: run_id, definition_id, version_used, trigger, case_id (null unless it is of a case),
+        fired_at, context_hash, task (null, or what of its tasks is on the way), rule (the trace of
+        that task's rule), causes, and more_causes (how many events are left out).
         """
         whole: Mapping[str, Any] = run
         traces = {trace["rule"]: trace for trace in whole["rules"] or ()}
@@ -90,7 +90,15 @@ class Lineage:
         return await self.of(run, _speaker(run["tasks"], event), steps=steps)
 
 
-_RUN = ("run_id", "definition_id", "version_used", "trigger", "fired_at", "context_hash")
+_RUN = (
+    "run_id",
+    "definition_id",
+    "version_used",
+    "trigger",
+    "case_id",
+    "fired_at",
+    "context_hash",
+)
 _TASK = ("task_id", "rule", "spec_id", "item", "kind", "title", "status")
 _DECISION = ("outcome", "reason", "version", "backfill_id", "replay_id", "decided_at")
 
@@ -118,7 +126,9 @@ def _timely(run: Mapping[str, Any]) -> Link:
     decisions = [] if run["rerun_of"] else [_decision(each) for each in run["decisions"]]
     backfills = dict.fromkeys(each["backfill_id"] for each in run["decisions"])
     backfill = next((str(each) for each in backfills if each), None)
-    if slot is None:
+    if run["timer"] is not None:
+        kind, name = "timer", str(run["timer"])
+    elif slot is None:
         kind, name = "request", key.removeprefix("m.")
     elif run["trigger"] == "backfill":
         kind, name = "backfill", f"{backfill or ''} {slot}".strip()

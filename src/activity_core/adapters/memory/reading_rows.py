@@ -105,6 +105,8 @@ def run_item(tables: Tables, row: RunRow) -> Json:
         "tasks_spawned": tasks,
         "context_hash": row.context_hash,
         "rerun_of": row.rerun_of,
+        "case_id": row.case_id,
+        "timer": occurrence.timer or None,
         "stop": row.stop,
     }
 

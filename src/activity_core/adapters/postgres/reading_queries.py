@@ -51,7 +51,7 @@ DECISIONS_OF_RUN = f"{_DECISIONS.format(_OF_RUN)} order by d.decided_at, d.input
 RUNS = """
 select r.run_id, r.definition_id, r.version, r.occurrence_key, r.trigger, r.status, r.attempt,
     r.scheduled_for, r.fired_at, r.started_at, r.finished_at, r.failure_code, r.failure_message,
-    r.gap, r.context_hash, r.rerun_of, r.stop,
+    r.gap, r.context_hash, r.rerun_of, r.stop, r.case_id, r.timer,
     (
         select x.workflow_id from attempts a join executions x using (tenant, execution_id)
         where a.tenant = r.tenant and a.run_id = r.run_id and a.attempt = r.attempt

@@ -92,6 +92,8 @@ def run_item(row: DictRow) -> Json:
         "tasks_spawned": row["tasks_spawned"],
         "context_hash": row["context_hash"],
         "rerun_of": row["rerun_of"],
+        "case_id": row["case_id"],
+        "timer": row["timer"],
         "stop": row["stop"],
     }
 

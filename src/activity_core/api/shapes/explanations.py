@@ -54,7 +54,7 @@ class CausingTask(Shape):
 class Cause(Shape):
     """What a run is for; `emitted_by` is the run that an event of our own came from."""
 
-    kind: Literal["event", "slot", "backfill", "request", "rerun"]
+    kind: Literal["event", "slot", "backfill", "request", "rerun", "timer"]
     name: str
     decisions: list[CausingDecision]
     event: CausingEvent | None
@@ -68,6 +68,7 @@ class Lineage(Shape):
     definition_id: str
     version_used: int
     trigger: str
+    case_id: str | None
     fired_at: str
     context_hash: str | None
     task: CausingTask | None

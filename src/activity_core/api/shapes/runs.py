@@ -88,6 +88,8 @@ class RunItem(Shape):
     tasks_spawned: list[str]
     context_hash: str | None
     rerun_of: str | None
+    case_id: str | None
+    timer: str | None
     stop: str
 
 

@@ -79,7 +79,7 @@ def test_tasks_of_a_run_are_read_group_by_group(
     assert used
     asked = " ".join(plan[number + 1] for number in used)
     assert [each for each in conditions if each not in asked] == []
-    assert all("using tasks_of_run on" in plan[number] for number in used)
+    assert all("using tasks_are_created_once on" in plan[number] for number in used)
 
 
 @pytest.fixture
@@ -122,10 +122,10 @@ def test_an_inbox_is_read_off_in_its_order(busy: psycopg.Connection):
 
 def test_a_desk_finds_a_task_and_its_group_by_their_keys(busy: psycopg.Connection):
     asked = by_index(planned(busy, task_desk._GROUP, {}))
-    assert asked.keys() == {"tasks_pkey", "tasks_of_run", "runs_pkey"}
+    assert asked.keys() == {"tasks_pkey", "tasks_are_created_once", "runs_pkey"}
     assert "(task_id = $2)" in asked["tasks_pkey"]
     for condition in ("(run_id = tasks.run_id)", "rule", "(item = tasks.item)"):
-        assert condition in asked["tasks_of_run"]
+        assert condition in asked["tasks_are_created_once"]
     assert "(run_id = tasks.run_id)" in asked["runs_pkey"]
 
 

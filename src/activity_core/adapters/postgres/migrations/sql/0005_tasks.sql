@@ -12,6 +12,8 @@ alter table tasks
     add step int not null default 0,
     add error_type text not null default '',
     add waits_until timestamptz,
+    drop constraint tasks_are_created_once,
+    add constraint tasks_are_created_once unique (run_id, rule, item, spec_id, tenant),
     drop constraint tasks_kind_is_known,
     add constraint tasks_kind_is_known check (
         kind in ('http', 'python', 'activity', 'workflow', 'sql', 'emit', 'mail', 'human')),
@@ -22,7 +24,7 @@ alter table tasks
     add constraint tasks_only_people_claim check (kind = 'human' or claimed_by is null),
     add constraint tasks_over_never_wake check (finished_at is null or wake_at is null);
 create index tasks_to_wake on tasks (tenant, wake_at, task_id) where wake_at is not null;
-create index tasks_of_run on tasks (tenant, run_id, rule, item);
+comment on constraint tasks_are_created_once on tasks is 'A template makes one task per run and item. In the order in which a run reads them; ids of runs are derived from their tenant.';
 comment on column tasks.rule is 'In order of code points, as core.run.window has it.';
 comment on column tasks.about is 'The task that it undoes, tells of, or asks help for.';
 comment on column tasks.late is 'Its words are not rendered yet: they need what other tasks came to.';

@@ -212,6 +212,18 @@ async def test_only_what_follows_may_differ(desk: Desk):
         await desk.start(definition("unknown"), ALL, "ann")
     with pytest.raises(BadInputError, match="key of the rollout"):
         await desk.start(SECOND_ONE, Share(10, "event.("), "ann")
+    ongoing = {
+        "lifecycle": "ongoing",
+        "correlation": "event.data.order",
+        "trigger": {"event": {"type": "order.*"}},
+    }
+    one, two = (
+        ActivityDefinition.model_validate(each.document() | {"id": "case"} | ongoing)
+        for each in (FIRST, SECOND_ONE)
+    )
+    await desk.apply(one)
+    with pytest.raises(BadInputError, match="pin their version"):
+        await desk.start(two, ALL, "ann")
     broken = SECOND_ONE.document() | {
         "rules": [{"id": "all", "when": "nonsense", "tasks": FIRST.document()["rules"][0]["tasks"]}]
     }

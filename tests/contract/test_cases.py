@@ -277,6 +277,23 @@ async def test_what_comes_while_a_case_closes_is_taken_once(stores: Stores, thin
     )
 
 
+async def test_what_comes_in_the_very_transaction_that_closes_opens_the_next(stores: Stores):
+    first = await opened(stores, "1")
+    await take(stores, first)
+
+    async def come() -> Sequence[Ring]:
+        await queue(stores, event("2"))
+        return await ring(stores)
+
+    async with stores.cases.open(first, MANY) as case:
+        coming = asyncio.create_task(come())
+        await asyncio.wait([coming], timeout=0.5)  # the twin lets nobody in
+        assert await take_in(case, closes=True) == []
+    [second] = {each.case_id for each in [*await coming, *await ring(stores)]}
+    assert second != first
+    assert await take(stores, second) == [stores.run_id(event("2"))]
+
+
 async def test_a_case_that_is_being_taken_is_rung_later(stores: Stores):
     case_id = await opened(stores, "1")
     await queue(stores, event("2"))

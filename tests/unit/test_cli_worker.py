@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from activity_core import telemetry
 from activity_core.bootstrap.agents import AGENTS, ALONE
 from activity_core.bootstrap.performers import installation_of
 from activity_core.cli import serve
@@ -23,6 +24,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
         found.append((settings, agents))
 
     monkeypatch.setattr(serve, "serve_system", serve_system)
+    monkeypatch.setattr(telemetry, "configure_logs", lambda **_: None)  # of the other tests too
     monkeypatch.setenv("ACTIVITY_CORE_TASK_QUEUES", '["ours"]')
     monkeypatch.setenv("ACTIVITY_CORE_TASK_QUEUE_RATES", '{"ours": 5, "slow": 1}')
     return found

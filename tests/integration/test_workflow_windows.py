@@ -89,7 +89,7 @@ async def test_a_long_run_continues_as_new_and_does_nothing_twice(client: Client
 
 
 async def test_the_next_window_waits_while_machines_have_enough_to_do(client: Client) -> None:
-    steps = Windowed([one(n) for n in range(300)], 150)
+    steps = Windowed([one(n) for n in range(350)], 250)
     steps.hold = asyncio.Event()
     stage = Stage(client, steps)
     async with stage.worker:
@@ -101,7 +101,7 @@ async def test_the_next_window_waits_while_machines_have_enough_to_do(client: Cl
         steps.hold.set()
         await handle.result()
     assert steps.most_at_once == 20
-    assert len(steps.over) == 300
+    assert len(steps.over) == 350
 
 
 async def test_people_who_are_waited_for_do_not_hold_up_what_comes_later(client: Client) -> None:

@@ -119,6 +119,8 @@ class World:
             # A machine may have done it before it hears that it should not.
             done = self.dice.random() < 0.3
             self._end(task_id, *(("completed", "done") if done else ("cancelled", "")))
+        stopped = stopped_groups(self)
+        assert not [each for each in self.under_way.values() if each.group in stopped]
         for group in self.graph.take_due():
             assert group not in self.undone
             assert not [each for each in self.under_way.values() if each.group == group]

@@ -32,8 +32,9 @@ from activity_core.workflows.messages import (
 )
 from activity_core.workflows.outside import Doorbell, Outside
 
-READ_BELOW = 100
-"""The next window is read when machines have fewer tasks than this to do."""
+READ_BELOW = 200
+"""The next window is read when machines have fewer tasks than this to do: twice what one rule lets
+them do at the same time, so that they need not wait for it."""
 
 WORTH_IT = 200
 """Events of history before it is continued as new: reading the windows anew has its price."""

@@ -254,6 +254,16 @@ async def test_events_of_one_customer_get_one_version(desk: Desk):
     assert set((await desk.route(100, data={})).values()) == {1}  # no customer
 
 
+async def test_what_flow_control_lets_through_draws_too(desk: Desk):
+    trigger = {"trigger": {"event": {"type": "order.*", "concurrency": {"limit": 9}}}}
+    one, two = (
+        ActivityDefinition.model_validate(each.document() | trigger) for each in (FIRST, SECOND_ONE)
+    )
+    await desk.apply(one)
+    await desk.start(two, ALL, "ann")
+    assert set((await desk.route(1, 2)).values()) == {3}
+
+
 async def test_slots_and_requests_draw_theirs(desk: Desk):
     stores = desk.stores
     settler = SlotSettler(

@@ -20,6 +20,7 @@ from temporalio.client import Client
 
 from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.bootstrap.system import System, open_system
+from activity_core.bootstrap.worker_steps import run_steps
 from activity_core.core import ids
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.run.composition import compose
@@ -173,7 +174,7 @@ async def _at_work(settings: Settings) -> AsyncIterator[tuple[System, Client]]:
         async with (
             bare_worker(client),
             bare_activities_worker(client),
-            workers(client, system.run_steps(), RUNS_QUEUE),
+            workers(client, run_steps(system), RUNS_QUEUE),
         ):
             yield system, client
 

@@ -16,7 +16,6 @@ from temporalio.service import RPCError, TLSConfig
 
 from activity_core.adapters.http.guard import guarded_client
 from activity_core.adapters.http.key_sets import HttpKeySets
-from activity_core.adapters.http.source import HttpSource
 from activity_core.adapters.http.vault import Vault, open_vault
 from activity_core.adapters.kept_secrets import KeptSecrets
 from activity_core.adapters.postgres.doorbell import PostgresDoorbell
@@ -28,12 +27,8 @@ from activity_core.adapters.secrets import resolve_secret
 from activity_core.adapters.system_clock import SystemClock
 from activity_core.adapters.temporal.client import connect
 from activity_core.bootstrap.brokers import Brokers
-from activity_core.bootstrap.cases import case_steps
-from activity_core.bootstrap.deciding import deciding
-from activity_core.bootstrap.performers import performers
 from activity_core.bootstrap.required import required
 from activity_core.bootstrap.stores import Stores
-from activity_core.bootstrap.task_steps import task_steps
 from activity_core.core.errors import UnavailableError
 from activity_core.services.callbacks import CallbackAddresses
 from activity_core.services.catalogue import Catalogue
@@ -42,17 +37,9 @@ from activity_core.services.gate import Gate
 from activity_core.services.ingest import Ingest
 from activity_core.services.loop import until_available
 from activity_core.services.message_reader import MessageReader
-from activity_core.services.run_closer import RunCloser
-from activity_core.services.run_context import ContextReader
-from activity_core.services.run_decider import RunDecider
-from activity_core.services.run_recorder import RunRecorder
-from activity_core.services.runner import Runner
 from activity_core.services.slot_history import SlotHistories
-from activity_core.services.slot_settler import SlotSettler
 from activity_core.services.verifier import Verifier
 from activity_core.settings import Settings
-from activity_core.workflows.case_steps import CaseSteps
-from activity_core.workflows.steps import RunSteps
 
 
 class System:
@@ -65,7 +52,7 @@ class System:
         doorbell: PostgresDoorbell,
         *,
         http: httpx.AsyncClient,
-        sql: SqlSource,
+        sql_sources: SqlSource,
         sql_tasks: SqlPools,
         vault: Vault | None,
     ) -> None:
@@ -81,9 +68,9 @@ class System:
         )
         self.ingest = Ingest(self.stores.inbox, self.doorbell, self.clock, tenant=settings.tenant)
         self._secrets = KeptSecrets(self.clock, vault)
-        self._http = http
-        self._sql = sql
-        self._sql_tasks = sql_tasks
+        self.http = http
+        self.sql_sources = sql_sources
+        self.sql_tasks = sql_tasks
         self._temporal: Client | None = None
         self._temporal_lock = asyncio.Lock()
 
@@ -128,7 +115,7 @@ class System:
     def message_reader(self) -> MessageReader:
         """What verifies and maps the messages of sources."""
         settings = self.settings
-        key_sets = HttpKeySets(self._http, self.clock, settings.http_allow)
+        key_sets = HttpKeySets(self.http, self.clock, settings.http_allow)
         return MessageReader(
             Verifier(self._secrets, key_sets),
             max_depth=settings.max_json_depth,
@@ -140,61 +127,6 @@ class System:
         key = self.settings.callback_key
         return CallbackAddresses(resolve_secret(key) if key else None, self.settings.public_url)
 
-    def run_steps(self) -> RunSteps:
-        """What workers serve."""
-        stores, settings = self.stores, self.settings
-        catalogue = Catalogue(stores.registry)
-        reader, decider = self._deciding(catalogue)
-        closer = RunCloser(
-            stores.run_ledger,
-            stores.task_ledger,
-            catalogue,
-            self.clock,
-            deployment=settings.deployment,
-        )
-        runner = Runner(
-            stores.run_ledger,
-            stores.task_ledger,
-            catalogue,
-            reader=reader,
-            recorder=RunRecorder(stores.run_ledger, catalogue, decider, self.clock),
-            closer=closer,
-            clock=self.clock,
-            doorbell=self.doorbell,
-        )
-        performing = performers(
-            catalogue,
-            self._http,
-            self._sql_tasks,
-            self.callback_addresses(),
-            allowed=settings.http_allow,
-            clock=self.clock,
-        )
-        tasks = task_steps(
-            stores,
-            catalogue,
-            performing,
-            self.clock,
-            self.doorbell,
-            deployment=settings.deployment,
-        )
-        return RunSteps(runner, self._settler(catalogue), tasks)
-
-    def case_steps(self) -> CaseSteps:
-        """What workers serve for cases."""
-        catalogue = Catalogue(self.stores.registry)
-        return case_steps(
-            self.stores,
-            catalogue,
-            *self._deciding(catalogue),
-            self.clock,
-            self.doorbell,
-            tenant=self.settings.tenant,
-        )
-
-    def _deciding(self, catalogue: Catalogue) -> tuple[ContextReader, RunDecider]:
-        return deciding(self.settings, catalogue, self._sql, HttpSource(self._http))
-
     def flow_control(self) -> FlowControl:
         """Which events wait, join, or are let go."""
         return FlowControl(tenant=self.settings.tenant, deployment=self.settings.deployment)
@@ -202,15 +134,6 @@ class System:
     def slot_histories(self) -> SlotHistories:
         """What was in force when."""
         return SlotHistories(self.stores.registry, Catalogue(self.stores.registry))
-
-    def _settler(self, catalogue: Catalogue) -> SlotSettler:
-        return SlotSettler(
-            self.stores.slots,
-            SlotHistories(self.stores.registry, catalogue),
-            self.clock,
-            self.doorbell,
-            deployment=self.settings.deployment,
-        )
 
 
 @asynccontextmanager
@@ -226,14 +149,20 @@ async def open_system(settings: Settings) -> AsyncIterator[System]:
         pool = await stack.enter_async_context(open_pool(url, settings.database_pool))
         doorbell = await stack.enter_async_context(PostgresDoorbell(url))
         http = await stack.enter_async_context(guarded_client(settings.http_allow))
-        sql, sql_tasks = SqlSource(), SqlPools()
-        stack.push_async_callback(sql.close)
+        sql_sources, sql_tasks = SqlSource(), SqlPools()
+        stack.push_async_callback(sql_sources.close)
         stack.push_async_callback(sql_tasks.close)
         vault = open_vault(os.environ)
         if vault is not None:
             stack.push_async_callback(vault.close)
         system = System(
-            settings, pool, doorbell, http=http, sql=sql, sql_tasks=sql_tasks, vault=vault
+            settings,
+            pool,
+            doorbell,
+            http=http,
+            sql_sources=sql_sources,
+            sql_tasks=sql_tasks,
+            vault=vault,
         )
         stack.push_async_callback(system.brokers.close)
         yield system

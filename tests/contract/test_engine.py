@@ -17,6 +17,7 @@ from activity_core.ports.engine import Engine, WorkflowState
 
 EXECUTION = Execution("a" * 32, "activity-triage-e.1", ("run-1",))
 TASK = TaskStep("task-" + "b" * 32, [], Patience(1, 1.0, 1.0, 30.0))
+CASE_WORKFLOW = "activity-case-follow-0123456789abcdef-1"
 TASK_WORKFLOW = f"activity-task-{TASK.task_id}"
 CLOSED = tuple(set(WorkflowState) - {WorkflowState.RUNNING, WorkflowState.ABSENT})
 
@@ -110,3 +111,12 @@ async def test_the_twin_fails_on_demand():
     await engine.signal(EXECUTION.workflow_id)
     assert engine.started == {EXECUTION.workflow_id: EXECUTION}
     assert engine.signals == [EXECUTION.workflow_id]
+
+
+async def test_a_case_is_started_or_rung_and_started_again(bench: Bench):
+    for _ in range(2):
+        await bench.engine.start_case("case-1", CASE_WORKFLOW)
+        assert await bench.engine.state(CASE_WORKFLOW) is WorkflowState.RUNNING
+    await bench.end(CASE_WORKFLOW, WorkflowState.TERMINATED)
+    await bench.engine.start_case("case-1", CASE_WORKFLOW)
+    assert await bench.engine.state(CASE_WORKFLOW) is WorkflowState.RUNNING

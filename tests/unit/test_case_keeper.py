@@ -9,6 +9,9 @@ from tests.case_stage import FOLLOW, CaseStage
 from activity_core.adapters.memory.engine import MemoryEngine
 from activity_core.adapters.memory.open_case import MemoryOpenCase
 from activity_core.core.errors import RejectedError
+from activity_core.core.event.envelope import EventEnvelope
+from activity_core.core.explanation.outlook import outlook
+from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.ports.cases import CaseWork
 from activity_core.ports.engine import WorkflowState
@@ -244,3 +247,11 @@ async def test_a_ring_that_is_not_delivered_stays(stage: CaseStage):
         await starter.step()
     assert await starter.step()
     assert len(engine.cases) == 1
+
+
+async def test_a_simulation_shows_what_a_new_case_would_decide(stage: CaseStage):
+    definition = (await stage.store.snapshot()).entries["follow"].definition
+    event = EventEnvelope(id="1", source="/shop", type="order.new", data={"order": "o"})
+    occurrence = Occurrence("e.1", TriggerKind.EVENT, event=event, events=[event])
+    found = outlook(definition, 1, occurrence, "run-1", {})
+    assert [task.title for task in found.tasks] == ["order.new of 1"]

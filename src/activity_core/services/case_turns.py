@@ -125,7 +125,7 @@ class CaseTurns:
     async def _decided(self, run: ClaimedRun) -> tuple[RunRecord, Turn | None] | list[SourceStep]:
         definition = self._definition
         try:
-            taken = turn(definition, self._case, run.occurrence)
+            taken = turn(definition, self._case.state, run.occurrence)
         except (ExpressionError, LimitExceededError) as error:
             return self._refused(run, failure_of(error))
         seen = replace(run, occurrence=replace(run.occurrence, state=taken.state))

@@ -36,14 +36,14 @@ def version_for(case: Case, definition: ActivityDefinition, version: int) -> int
     return case.version
 
 
-def turn(definition: ActivityDefinition, case: Case, occurrence: Occurrence) -> Turn:
-    """What the definition makes of it.
+def turn(definition: ActivityDefinition, before: State | None, occurrence: Occurrence) -> Turn:
+    """What the definition makes of it; `before` is None for the first turn of a case.
 
     Raises:
         ExpressionError: `state.update` or `ends_when` fails on it; the subject says which.
         LimitExceededError: the state grows too large.
     """
-    state: JsonValue = dict(definition.state.initial if case.state is None else case.state)
+    state: JsonValue = dict(definition.state.initial if before is None else before)
     seen: dict[str, JsonValue] = {
         "state": state,
         "event": occurrence.variables()["event"],

@@ -5,8 +5,9 @@ depend on what only other systems know, which sources would be asked.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from activity_core.core.case.turn import turn
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.jsontext import JsonValue
 from activity_core.core.rules.context import local_context, take_snapshot
@@ -51,13 +52,23 @@ def outlook(
         return Outlook(asks)
     try:
         context = local_context(definition, occurrence, config)
+        case = _new_case(definition, occurrence)
         about_run: dict[str, JsonValue] = {
             "id": run_id,
             "definition_id": definition.id,
             "version": version,
         }
-        take_snapshot(occurrence, about_run, config, context)  # which has a bound
-        found = decide(definition, occurrence, run_id, context, config)
+        take_snapshot(occurrence, about_run, config, context, case=case)  # which has a bound
+        found = decide(definition, occurrence, run_id, context, config, case=case)
     except EXPECTED as error:
         return Outlook({}, failure=failure_of(error))
     return Outlook({}, found.rules, found.tasks)
+
+
+def _new_case(
+    definition: ActivityDefinition, occurrence: Occurrence
+) -> Mapping[str, JsonValue] | None:
+    """What rules of an ongoing definition would see if a case began with it."""
+    if definition.lifecycle != "ongoing":
+        return None
+    return replace(occurrence, state=turn(definition, None, occurrence).state).case

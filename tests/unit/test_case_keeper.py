@@ -18,6 +18,7 @@ from activity_core.ports.engine import WorkflowState
 from activity_core.services.case_auditor import CaseAuditor
 from activity_core.services.case_desk import CaseDesk
 from activity_core.services.case_starter import CaseStarter
+from activity_core.services.listeners import Listeners
 
 REMOTE = (
     FOLLOW
@@ -255,3 +256,9 @@ async def test_a_simulation_shows_what_a_new_case_would_decide(stage: CaseStage)
     occurrence = Occurrence("e.1", TriggerKind.EVENT, event=event, events=[event])
     found = outlook(definition, 1, occurrence, "run-1", {})
     assert [task.title for task in found.tasks] == ["order.new of 1"]
+
+
+async def test_events_of_cases_are_routed_in_the_order_in_which_they_came(stage: CaseStage):
+    listeners = Listeners(stage.store)
+    await listeners.refresh()
+    assert listeners.keeps_order

@@ -10,6 +10,7 @@ from activity_core.telemetry import configure_logs
 from benchmarks import (
     batches,
     coalescing,
+    execution,
     ingress,
     intake,
     latency,
@@ -23,6 +24,7 @@ from benchmarks.figure import Figure, publish
 
 BENCHMARKS: Mapping[str, Callable[[], Awaitable[Sequence[Figure]]]] = {
     "runs": runs.measure,
+    "execution": execution.measure,
     "coalescing": coalescing.measure,
     "batches": batches.measure,
     "ingress": ingress.measure,

@@ -83,6 +83,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> A
         ACTIVITY_CORE_CONFIG=json.dumps({"outside": outside.url}),
         OUTSIDE_TOKEN="a-secret-of-the-outside",
         WEBHOOK_SECRET=SECRET,
+        ACTIVITY_CORE_EXTERNAL_TASK_QUEUES='["abandoned"]',
     )
     port = free_port()
     arguments = ("dev", "--data-dir", str(home / "data"), "--port", str(port))

@@ -3,6 +3,11 @@
 from pathlib import Path
 
 MODULE = '''
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
 from activity_core.plugin import TaskContext
 
 
@@ -26,6 +31,52 @@ def read_pages(args: dict[str, int], task: TaskContext) -> dict[str, int]:
         if task.attempt == 1 and page == 3:
             raise ConnectionError("the link broke")
     return {"began_after": done, "attempt": task.attempt}
+
+
+SALES = Path(__file__).with_name("sales.json")
+
+
+def say(words: str) -> None:
+    with SALES.with_suffix(".log").open("a") as log:
+        log.write(words + "\\n")
+
+
+async def extract(args: Any, task: TaskContext) -> Any:
+    """One link after the other breaks, then one says nothing any more."""
+    today, began = json.loads(SALES.read_text()), task.last_heartbeat or 0
+    broken = task.attempt <= today.get("links_that_break", 0)
+    for row in range(began, max(today["rows"], 0)):
+        if row == today.get("silent_after") and began < row:
+            say(f"extract {began}-{row} silent")
+            await asyncio.Event().wait()
+        task.heartbeat(row + 1)
+        if broken:
+            say(f"extract {began}-{row + 1} broke")
+            raise ConnectionError("the link broke")
+    say(f"extract {began}-{today['rows']}")
+    return {"path": "/sales/raw", "began_after": began}
+
+
+def transform(args: Any) -> Any:
+    rows = json.loads(SALES.read_text())["rows"]
+    say(f"transform {args['path']}")
+    if rows < 0:
+        raise ValueError("these are no sales")
+    return {"path": "/sales/clean", "rows": rows}
+
+
+def load(args: Any) -> Any:
+    say(f"load {args['rows']}")
+    return {"loaded": args["rows"]}
+
+
+def clean_up(args: Any) -> None:
+    say("clean-up")
+
+
+def odd(args: dict[str, str]) -> Any:
+    """Answers what cannot be kept."""
+    return {"object": object(), "long": "x" * (3 << 20), "nan": float("nan")}[args["answer"]]
 '''
 
 ENTRY_POINTS = """\
@@ -35,6 +86,11 @@ exchange-rate = team_plugins:exchange_rate
 [activity_core.tasks]
 book = team_plugins:book
 read-pages = team_plugins:read_pages
+sales-extract = team_plugins:extract
+sales-transform = team_plugins:transform
+sales-load = team_plugins:load
+sales-clean-up = team_plugins:clean_up
+odd = team_plugins:odd
 """
 
 

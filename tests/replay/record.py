@@ -28,10 +28,13 @@ from tests.scripted_steps import (
     human,
     perform,
 )
+from tests.scripted_turns import ScriptedTurns, asks, turn
 from tests.temporal_server import temporal_client
 
 from activity_core.core.run.progress import Call, TaskEnd, TaskStep
+from activity_core.workflows.case_messages import RING, SETTLE, CaseRequest
 from activity_core.workflows.messages import RunRequest
+from activity_core.workflows.ongoing_case import OngoingCase
 from activity_core.workflows.perform_task import PerformTask
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.slot_tick import SlotTick
@@ -142,6 +145,18 @@ def alone() -> Mapping[str, ScriptedSteps]:
     }
 
 
+def cases() -> Mapping[str, ScriptedTurns]:
+    """One script per way that a case can take."""
+    timer = turn(wake_in=0.3, waiting_for="reminder 2026-11-21T09:00:00Z")
+    return {
+        "case": ScriptedTurns([timer, turn(), turn(), turn(more=True)], settled=True),
+        "case_continued": ScriptedTurns([turn(more=True)] * 3, most_steps=2),
+        "case_gathered": ScriptedTurns(
+            [asks("x", "y"), asks("x", "silent"), turn(more=True)], silent=frozenset({"silent"})
+        ),
+    }
+
+
 async def record_run(client: Client, name: str, steps: ScriptedSteps) -> str:
     """Play one script of a run; returns the history as JSON."""
     async with _worker(client, name, [*steps.all, echo, ScriptedSettler().settle_slots]):
@@ -169,6 +184,21 @@ async def record_alone(client: Client, name: str, steps: ScriptedSteps) -> str:
         )
 
 
+async def record_case(client: Client, name: str, turns: ScriptedTurns) -> str:
+    """Play one script of a case; returns the history as JSON."""
+    async with _worker(client, name, turns.all):
+        request = CaseRequest("case-1", most_steps=turns.most_steps)
+        handle = await client.start_workflow(
+            OngoingCase.run, request, start_signal=RING, **_how(name)
+        )
+        if turns.settled:
+            while len(turns.calls) < 2:  # its timer is to fire before
+                await asyncio.sleep(0.1)
+            await handle.execute_update(SETTLE)
+            await handle.signal(RING)
+        return await _history(client, handle)
+
+
 @activity.defn
 async def echo(words: str) -> dict[str, str]:
     """A Temporal activity of others."""
@@ -179,7 +209,7 @@ def _worker(client: Client, name: str, activities: Sequence[Callable[..., Any]])
     return Worker(
         client,
         task_queue=name,
-        workflows=[RunActivity, SlotTick, PerformTask],
+        workflows=[RunActivity, SlotTick, PerformTask, OngoingCase],
         activities=activities,
         identity="recorder",  # it gets into names of queues
     )
@@ -213,6 +243,8 @@ async def main() -> None:
             await _keep(name, partial(record_tick, client, name, settler))
         for name, steps in alone().items():
             await _keep(name, partial(record_alone, client, name, steps))
+        for name, turns in cases().items():
+            await _keep(name, partial(record_case, client, name, turns))
 
 
 async def _keep(name: str, record: Callable[[], Awaitable[str]]) -> None:

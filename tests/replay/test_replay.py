@@ -7,8 +7,15 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from activity_core.core.case.progress import CaseProgress
 from activity_core.core.run.progress import TaskEnd, TaskStep
 from activity_core.workflows.calls import local
+from activity_core.workflows.case_messages import (
+    ONGOING_CASE,
+    TAKE_TURNS,
+    CaseRequest,
+    TakeTurns,
+)
 from activity_core.workflows.machine_tasks import by_machine
 from activity_core.workflows.messages import (
     ADVANCE,
@@ -22,6 +29,7 @@ from activity_core.workflows.messages import (
     RunRequest,
     RunResult,
 )
+from activity_core.workflows.ongoing_case import OngoingCase
 from activity_core.workflows.perform_task import PerformTask
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.slot_tick import SlotTick
@@ -34,12 +42,13 @@ def history(file: Path) -> WorkflowHistory:
 
 
 def test_there_are_histories() -> None:
-    assert len(HISTORIES) >= 18
+    assert len(HISTORIES) >= 21
 
 
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_it_replays(file: Path) -> None:
-    await Replayer(workflows=[RunActivity, SlotTick, PerformTask]).replay_workflow(history(file))
+    served = [RunActivity, SlotTick, PerformTask, OngoingCase]
+    await Replayer(workflows=served).replay_workflow(history(file))
 
 
 @workflow.defn(name=RUN_ACTIVITY)
@@ -72,9 +81,18 @@ class OneMoreTry:
         return (await by_machine(step, 1)).status
 
 
+@workflow.defn(name=ONGOING_CASE)
+class NoSleep:
+    """The same of a case."""
+
+    @workflow.run
+    async def run(self, request: CaseRequest) -> None:
+        for _ in range(request.most_steps):
+            await local(TAKE_TURNS, TakeTurns(request.case_id), CaseProgress)
+
+
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_a_changed_workflow_does_not(file: Path) -> None:
     with pytest.raises(workflow.NondeterminismError):
-        await Replayer(workflows=[OneStepMore, OneMoreLook, OneMoreTry]).replay_workflow(
-            history(file)
-        )
+        changed = [OneStepMore, OneMoreLook, OneMoreTry, NoSleep]
+        await Replayer(workflows=changed).replay_workflow(history(file))

@@ -186,7 +186,7 @@ def test_a_reminder_that_was_missed_before_the_end_is_not_lost_to_one_after_it()
 
 
 @pytest.mark.parametrize(
-    "status", set(TaskStatus) - {TaskStatus.READY, TaskStatus.CLAIMED}, ids=str
+    "status", sorted(set(TaskStatus) - {TaskStatus.READY, TaskStatus.CLAIMED}), ids=str
 )
 def test_only_what_waits_for_people_is_kept(status: TaskStatus):
     of = human(**FULL)

@@ -108,11 +108,15 @@ class Api:
 
     async def held_by(self, event: Mapping[str, Any]) -> Json:
         """The one run for an event, once it waits for a person; its claim alone has no tasks."""
-        run_id = str((await self.run_of(event, "running"))["run_id"])
+        return await self.held(str((await self.run_of(event, "running"))["run_id"]))
+
+    async def held(self, run_id: str) -> Json:
+        """A run, once a person can do something for it."""
 
         async def look() -> Json | None:
             run = await self.get(f"/v1/runs/{run_id}")
-            return run if any(task["status"] == "ready" for task in run["tasks"]) else None
+            of_people = [task["status"] for task in run["tasks"] if task["kind"] == "human"]
+            return run if "ready" in of_people else None
 
         return await eventually(look, f"run {run_id} waits for a person")
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,11 +24,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer: a status and JSON, and perhaps more headers."""
+    """One answer: a status and JSON, and perhaps more headers; `pause` seconds late."""
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    pause: float = 0
 
 
 class Outside:
@@ -35,6 +37,8 @@ class Outside:
 
     def __init__(self) -> None:
         self.url = ""
+        self.most_at_once = 0
+        self._at_once = 0
         self._lock = threading.Lock()
         self._replies: dict[str, list[Reply]] = {}
         self._requests: defaultdict[str, list[Request]] = defaultdict(list)
@@ -48,13 +52,28 @@ class Outside:
         with self._lock:
             return list(self._requests[path])
 
+    def paths(self, beginning: str) -> list[str]:
+        """Those that begin like this and were asked for."""
+        with self._lock:
+            return [path for path in self._requests if path.startswith(beginning)]
+
     def order(self, *paths: str) -> list[str]:
         """Which of these paths were asked for, in order."""
         with self._lock:
             return [path for path in self._order if path in paths]
 
     def reply(self, request: Request) -> Reply:
+        reply = self._reply(request)
+        if reply.pause:
+            time.sleep(reply.pause)
         with self._lock:
+            self._at_once -= 1
+        return reply
+
+    def _reply(self, request: Request) -> Reply:
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
             self._requests[request.path].append(request)
             self._order.append(request.path)
             replies = self._replies.get(request.path, [Reply(404, {"error": "nothing here"})])

@@ -102,7 +102,12 @@ def _left(group: Sequence[TaskStep]) -> list[TaskStep]:
     decides = {need for step in waiting for need in step.needs}
     if any(step.undo and step.task_id in completed for step in group):
         decides |= {step.task_id for step in group if _calls_for_compensation(step)}
-    return [*(step for step in group if step.status and step.task_id in decides), *waiting]
+    over = [
+        replace(step, needs=[])  # what it needed may be left out
+        for step in group
+        if step.status and step.task_id in decides
+    ]
+    return [*over, *waiting]
 
 
 def _without(step: TaskStep, completed: set[str]) -> TaskStep:

@@ -20,6 +20,7 @@ from activity_core.adapters.memory.outbox import MemoryOutbox
 from activity_core.adapters.memory.reading import MemoryReading
 from activity_core.adapters.memory.refusals import MemoryRefusals
 from activity_core.adapters.memory.registry import MemoryRegistryStore
+from activity_core.adapters.memory.rollouts import MemoryRollouts
 from activity_core.adapters.memory.run_control import MemoryRunControl
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.adapters.memory.run_queue import MemoryRunQueue
@@ -262,6 +263,7 @@ class MemorySystem:
             rerunner=Rerunner(
                 MemoryRunControl(self.state), self.registry_store, self.clock, self.doorbell
             ),
+            rollouts=MemoryRollouts(self.state),
             reading=reading,
             inbox=self.inbox,
             run_queue=self.run_queue,

@@ -41,6 +41,7 @@ from activity_core.api.openapi import install_openapi
 from activity_core.api.parts import ApiKeys, ApiLimits, ApiParts
 from activity_core.api.peer import Peers
 from activity_core.api.problem import install_handlers
+from activity_core.console.parts import ConsoleParts
 from activity_core.console.routes import create_console
 from activity_core.core.errors import ActivityCoreError
 from activity_core.services.reception import Visitor
@@ -119,7 +120,16 @@ def create_app(
     for noun in NOUNS:
         app.include_router(noun.router)
     app.router.routes += create_console(
-        parts.reading, parts.registry_store, parts.explain, parts.schedules
+        ConsoleParts(
+            reading=parts.reading,
+            registry=parts.registry_store,
+            explain=parts.explain,
+            schedules=parts.schedules,
+            task_inbox=parts.task_inbox,
+            case_desk=parts.case_desk,
+            rollouts=parts.rollouts,
+            clock=parts.clock,
+        )
     )
     install_handlers(app)
     install_openapi(app, with_keys=bool(api_keys))

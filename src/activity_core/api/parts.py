@@ -21,6 +21,7 @@ from activity_core.ports.inbox import Inbox
 from activity_core.ports.outbox import Outbox
 from activity_core.ports.reading import Reading
 from activity_core.ports.registry import RegistryStore
+from activity_core.ports.rollouts import Rollouts
 from activity_core.ports.run_queue import RunQueue
 from activity_core.services.backfill import Backfiller
 from activity_core.services.callbacks import Callbacks
@@ -78,6 +79,7 @@ class ApiParts:
     run_desk: RunDesk
     rerunner: Rerunner
     rollout_desk: RolloutDesk
+    rollouts: Rollouts
     reading: Reading
     inbox: Inbox
     run_queue: RunQueue

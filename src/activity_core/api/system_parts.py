@@ -118,6 +118,7 @@ def parts_of(system: System, probes: Mapping[str, Probe]) -> ApiParts:
         run_desk=run_desk,
         rollout_desk=RolloutDesk(registry, stores.registry, clock, doorbell),
         rerunner=Rerunner(stores.run_control, stores.registry, clock, doorbell),
+        rollouts=stores.rollouts,
         reading=stores.reading,
         inbox=stores.inbox,
         run_queue=stores.run_queue,

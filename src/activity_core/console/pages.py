@@ -1,4 +1,4 @@
-"""The pages: each asks `ports.reading`, the registry or `services.explain`, and is rendered.
+"""The pages of what comes in: overview, events, dead letters, refusals. Runs are in `work_pages`.
 
 In: a request. Out: HTML. What is shown are the rows that the API shows, with the same names.
 """
@@ -11,19 +11,20 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from activity_core.console.parts import ConsoleParts
 from activity_core.console.question import asked, asked_list
-from activity_core.console.rendering import link, page
+from activity_core.console.rendering import link, list_page, page
 from activity_core.core.errors import AmbiguousError, BadInputError
+from activity_core.core.rollout import Rollout
 from activity_core.core.run.run import RunStatus
 from activity_core.core.run.task import TaskStatus
 from activity_core.ports.dead_letters import DeadLetterStatus
-from activity_core.ports.reading import Page, Query, Reading, Row
-from activity_core.ports.registry import RegistryStore
-from activity_core.services.explain import Explain
-from activity_core.services.schedules import Schedules
+from activity_core.ports.reading import Page, Query, Row
+from activity_core.ports.registry import RegistryEntry
+from activity_core.ports.rollouts import RunTally
 
-DEFINITIONS, NEWEST = 50, 8
-"""Rows of the overview: definitions, and of each list."""
+DEFINITIONS, ROLLOUTS, NEWEST = 50, 10, 8
+"""Rows of the overview: definitions, rollouts, and of each list."""
 
 COUNTED = 100
 """How far the overview counts; `100+` says as much to an operator as the number would."""
@@ -39,41 +40,64 @@ class Newest:
     count: str
 
 
-class Pages:
-    """Every page of the console, for one tenant."""
+@dataclass(frozen=True, slots=True)
+class RolledOut:
+    """A rollout, and what became of the candidate's runs."""
 
-    def __init__(
-        self, reading: Reading, registry: RegistryStore, explain: Explain, schedules: Schedules
-    ) -> None:
-        self._reading = reading
-        self._registry = registry
-        self._explain = explain
-        self._schedules = schedules
+    entry: RegistryEntry
+    rollout: Rollout
+    runs: RunTally
+
+
+class Pages:
+    """Pages for one tenant."""
+
+    def __init__(self, parts: ConsoleParts) -> None:
+        self._parts = parts
+        self._reading = parts.reading
 
     async def overview(self, request: Request) -> Response:
         """Definitions by id, and the newest of what an operator looks for."""
         after = asked(request, "cursor").get("cursor", "")
-        entries = (await self._registry.snapshot()).entries
+        entries = (await self._parts.registry.snapshot()).entries
         ids = sorted(id_ for id_ in entries if id_ > after)
-        standings = await self._schedules.standings(ids[:DEFINITIONS])
+        rolled_out = [each for each in entries.values() if each.rollout]
+        standings = await self._parts.schedules.standings(ids[:DEFINITIONS])
         read = self._reading
         return page(
             "overview.html",
             definitions=[(entries[id_], standings[id_]) for id_ in ids[:DEFINITIONS]],
             next=ids[DEFINITIONS - 1] if len(ids) > DEFINITIONS else None,
             defined=len(entries),
+            rollouts=await self._rollouts(rolled_out),
+            rolled_out=len(rolled_out),
             firing=sum(entry.fires for entry in entries.values()),
             runs=(await read.runs(Query(limit=NEWEST))).items,
             running=await _newest(read.runs, RunStatus.RUNNING),
             failed=await _newest(read.runs, RunStatus.FAILED),
             tasks=await _newest(read.tasks, TaskStatus.READY, kind="human"),
             dead_letters=await _newest(read.dead_letters, DeadLetterStatus.OPEN),
+            now=self._parts.clock.now(),
         )
+
+    async def _rollouts(self, entries: Sequence[RegistryEntry]) -> list[RolledOut]:
+        """Those that go on first, then the newest."""
+        found = [(entry.rollout, entry) for entry in entries if entry.rollout]
+        found.sort(key=lambda pair: pair[0].since, reverse=True)
+        found.sort(key=lambda pair: pair[0].stopped != "")
+        return [
+            RolledOut(entry, rollout, await self._tally(entry.definition.id, rollout))
+            for rollout, entry in found[:ROLLOUTS]
+        ]
+
+    async def _tally(self, definition_id: str, rollout: Rollout) -> RunTally:
+        rollouts = self._parts.rollouts
+        return await rollouts.tally(definition_id, rollout.version, rollout.since)
 
     async def events(self, request: Request) -> Response:
         """Events, newest first."""
         query = asked_list(request, "source", "type", "id")
-        return _list_page("events.html", query, await self._reading.events(query))
+        return list_page("events.html", query, await self._reading.events(query))
 
     async def event(self, request: Request) -> Response:
         """One event: who listened, what was decided, and everything that followed."""
@@ -81,7 +105,9 @@ class Pages:
         if "id" not in given:
             raise BadInputError("which event?", hint="give its id")
         try:
-            event: Mapping[str, Any] = await self._explain.event(given.get("source"), given["id"])
+            event: Mapping[str, Any] = await self._parts.explain.event(
+                given.get("source"), given["id"]
+            )
         except AmbiguousError:
             return RedirectResponse(link("/events", id=given["id"]))  # to choose from
         if event["state"] == "refused":
@@ -91,48 +117,19 @@ class Pages:
         verdicts = [(each, runs.pop(each.get("run_id"), None)) for each in event["verdicts"]]
         return page("event.html", event=event, verdicts=verdicts)
 
-    async def runs(self, request: Request) -> Response:
-        """Runs, newest first."""
-        query = asked_list(request, "definition_id", "source", "event_id", statuses=RunStatus)
-        return _list_page("runs.html", query, await self._reading.runs(query), RunStatus)
-
-    async def run(self, request: Request) -> Response:
-        """One run: why it is there, and everything that followed."""
-        asked(request)
-        return page("run.html", run=await self._explain.run(request.path_params["run_id"]))
-
-    async def tasks(self, request: Request) -> Response:
-        """Tasks, newest first."""
-        names = ("run_id", "definition_id", "assignee", "group")
-        query = asked_list(request, *names, statuses=TaskStatus)
-        return _list_page("tasks.html", query, await self._reading.tasks(query), TaskStatus)
-
     async def dead_letters(self, request: Request) -> Response:
         """Dead letters, newest first."""
         query = asked_list(request, "via", "code", "source_id", statuses=DeadLetterStatus)
         found = await self._reading.dead_letters(query)
-        return _list_page("dead_letters.html", query, found, DeadLetterStatus)
+        return list_page("dead_letters.html", query, found, DeadLetterStatus)
 
     async def refusals(self, request: Request) -> Response:
         """What was turned away at the door, newest first."""
         query = asked_list(request, "via", "sender", "code", "source", "event_id")
-        return _list_page("refusals.html", query, await self._reading.refusals(query))
+        return list_page("refusals.html", query, await self._reading.refusals(query))
 
 
 async def _newest(listing: Listing, status: StrEnum, *, kind: str | None = None) -> Newest:
     found = await listing(Query({"status": str(status)}, COUNTED))
     rows = [row for row in found.items if kind in (None, row.get("kind"))]
     return Newest(rows[:NEWEST], f"{len(rows)}+" if found.next else str(len(rows)))
-
-
-def _list_page(
-    template: str, query: Query, found: Page, statuses: Sequence[str] | type[StrEnum] = ()
-) -> Response:
-    return page(
-        template,
-        rows=found.items,
-        next=found.next,
-        filters=query.filters,
-        cursor=query.cursor,
-        statuses=[str(status) for status in statuses],
-    )

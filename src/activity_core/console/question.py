@@ -4,6 +4,7 @@ A parameter that a page does not have is an error, never ignored: a filter with 
 would show everything. An empty one is one that was not given; forms send them.
 """
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from starlette.requests import Request
@@ -40,7 +41,29 @@ def asked_list(request: Request, *filters: str, statuses: type[StrEnum] | None =
     """
     given = asked(request, "cursor", *filters, *(["status"] if statuses else []))
     cursor = given.pop("cursor", None)
-    status = given.get("status")
-    if statuses and status and status not in set(statuses):
-        raise BadInputError(f"no such status: {status:.60}", hint=f"one of {', '.join(statuses)}")
+    if statuses:
+        check_choice(given, "status", statuses)
     return Query(given, PAGE_SIZE, cursor)
+
+
+def check_choice(given: Mapping[str, str], name: str, choices: Iterable[str]) -> None:
+    """Refuse a parameter that is none of the choices.
+
+    Raises:
+        BadInputError: with the choices as hint.
+    """
+    value = given.get(name)
+    if value is not None and value not in set(choices):
+        raise BadInputError(f"no such {name}: {value:.60}", hint=f"one of {', '.join(choices)}")
+
+
+def asked_offset(request: Request) -> int:
+    """Where a list that is paged here starts.
+
+    Raises:
+        BadInputError: see `asked`; or it is no place.
+    """
+    cursor = asked(request, "cursor").get("cursor", "0")
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):  # noqa: PLR2004 - an int
+        raise BadInputError("no such cursor", hint="start at the first page")
+    return int(cursor)

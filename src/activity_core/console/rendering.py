@@ -4,14 +4,17 @@ Everything in a template is escaped; what comes from events and tasks is never m
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from unicodedata import east_asian_width
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from activity_core.core.jsontext import JsonValue
+from activity_core.ports.reading import Page, Query
 
 SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -23,6 +26,23 @@ def page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A template with its values; one that is missing is an error."""
     html = _TEMPLATES.get_template(template).render(values)
     return HTMLResponse(html, status, {"content-security-policy": SECURITY_POLICY})
+
+
+def list_page(
+    template: str, query: Query, found: Page, statuses: Iterable[str] = (), **values: Any
+) -> HTMLResponse:
+    """A page of a list, with what it was asked for."""
+    return page(
+        template,
+        **{
+            "rows": found.items,
+            "next": found.next,
+            "filters": query.filters,
+            "cursor": query.cursor,
+            "statuses": [str(status) for status in statuses],
+        }
+        | values,
+    )
 
 
 def link(path: str, **parameters: str | None) -> str:
@@ -45,6 +65,20 @@ def _seconds(start: str, end: str) -> str:
     return f"{took.total_seconds():.3f} s"
 
 
+def _is_past(instant: str, now: datetime) -> bool:
+    return datetime.fromisoformat(instant) < now
+
+
+def _cut(text: str, cells: int) -> str:
+    """The beginning of a text that fits into so many cells of a fixed width."""
+    taken = 0
+    for at, letter in enumerate(text):
+        taken += 2 if east_asian_width(letter) in "WF" else 1
+        if taken > cells:
+            return text[: at - 1] + "…"
+    return text
+
+
 _TEMPLATES = Environment(
     loader=PackageLoader("activity_core.console"),
     autoescape=True,
@@ -53,4 +87,5 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.globals["link"] = link
-_TEMPLATES.filters |= {"pretty": _pretty, "count": _count, "seconds_to": _seconds}
+_TEMPLATES.filters |= {"pretty": _pretty, "count": _count, "seconds_to": _seconds, "cut": _cut}
+_TEMPLATES.tests["past"] = _is_past

@@ -1,7 +1,7 @@
 """The console's routes: which page stands where, and errors as pages.
 
-In: a GET under `/console`, behind the API's door. Out: a page of `pages`, an asset, or an error's
-page with the error's status.
+In: a GET under `/console`, behind the API's door. Out: a page of `pages` or `work_pages`, an asset,
+or an error's page with the error's status.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,23 +14,19 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from activity_core.console.pages import Pages
+from activity_core.console.parts import ConsoleParts
 from activity_core.console.rendering import page
+from activity_core.console.work_pages import WorkPages
 from activity_core.core.errors import ActivityCoreError, BadInputError, NotFoundError
-from activity_core.ports.reading import Reading
-from activity_core.ports.registry import RegistryStore
-from activity_core.services.explain import Explain
-from activity_core.services.schedules import Schedules
 
 STATIC = Path(__file__).parent / "static"
 
 PageFunction = Callable[[Request], Awaitable[Response]]
 
 
-def create_console(
-    reading: Reading, registry: RegistryStore, explain: Explain, schedules: Schedules
-) -> list[BaseRoute]:
+def create_console(parts: ConsoleParts) -> list[BaseRoute]:
     """Routes of an application that lets in whoever may read everything; `/` leads there too."""
-    pages = Pages(reading, registry, explain, schedules)
+    pages, work = Pages(parts), WorkPages(parts)
     return [
         Route("/", _to_console),
         Mount("/console/static", _Assets(directory=STATIC)),
@@ -40,9 +36,12 @@ def create_console(
                 "/console": pages.overview,
                 "/console/events": pages.events,
                 "/console/events/explain": pages.event,
-                "/console/runs": pages.runs,
-                "/console/runs/{run_id}": pages.run,
-                "/console/tasks": pages.tasks,
+                "/console/runs": work.runs,
+                "/console/runs/{run_id}": work.run,
+                "/console/tasks": work.tasks,
+                "/console/tasks/{task_id}": work.task,
+                "/console/cases": work.cases,
+                "/console/cases/{case_id}": work.case,
                 "/console/dead-letters": pages.dead_letters,
                 "/console/refusals": pages.refusals,
                 "/console/{rest:path}": _nothing,

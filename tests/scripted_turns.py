@@ -1,5 +1,7 @@
 """The steps of `OngoingCase`, played from a script: no database, no case keeper."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +34,8 @@ class ScriptedTurns:
     Attributes:
         silent: sources that have no answer.
         most_steps: of one workflow run.
-        settled: whether somebody settles the case once it sleeps, and then rings.
+        settled: whether somebody settles the case once its timer fired, and then rings.
+        taken: set when so many turns were taken, from 0.
     """
 
     turns: Sequence[CaseProgress]
@@ -40,6 +43,9 @@ class ScriptedTurns:
     most_steps: int = m.MOST_STEPS
     settled: bool = False
     calls: list[str] = field(default_factory=list)
+    taken: defaultdict[int, asyncio.Event] = field(
+        default_factory=lambda: defaultdict(asyncio.Event)
+    )
 
     def __post_init__(self) -> None:
         self._turns = iter(self.turns)
@@ -49,8 +55,9 @@ class ScriptedTurns:
         return (self.take_turns, self.gather_for_turn, self.refuse_turn)
 
     @activity.defn(name=m.TAKE_TURNS)
-    async def take_turns(self, request: m.TakeTurns) -> CaseProgress:
-        self.calls.append(f"take {request.case_id}")
+    async def take_turns(self, _: m.TakeTurns) -> CaseProgress:
+        self.taken[self.calls.count("take")].set()
+        self.calls.append("take")
         return next(self._turns, CLOSED)
 
     @activity.defn(name=m.GATHER_FOR_TURN)

@@ -192,8 +192,7 @@ async def record_case(client: Client, name: str, turns: ScriptedTurns) -> str:
             OngoingCase.run, request, start_signal=RING, **_how(name)
         )
         if turns.settled:
-            while len(turns.calls) < 2:  # its timer is to fire before
-                await asyncio.sleep(0.1)
+            await turns.taken[1].wait()  # its timer is to fire before
             await handle.execute_update(SETTLE)
             await handle.signal(RING)
         return await _history(client, handle)

@@ -47,8 +47,8 @@ def test_there_are_histories() -> None:
 
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_it_replays(file: Path) -> None:
-    served = [RunActivity, SlotTick, PerformTask, OngoingCase]
-    await Replayer(workflows=served).replay_workflow(history(file))
+    served = Replayer(workflows=[RunActivity, SlotTick, PerformTask, OngoingCase])
+    await served.replay_workflow(history(file))
 
 
 @workflow.defn(name=RUN_ACTIVITY)
@@ -93,6 +93,6 @@ class NoSleep:
 
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
 async def test_a_changed_workflow_does_not(file: Path) -> None:
+    changed = Replayer(workflows=[OneStepMore, OneMoreLook, OneMoreTry, NoSleep])
     with pytest.raises(workflow.NondeterminismError):
-        changed = [OneStepMore, OneMoreLook, OneMoreTry, NoSleep]
-        await Replayer(workflows=changed).replay_workflow(history(file))
+        await changed.replay_workflow(history(file))

@@ -127,6 +127,7 @@ async def test_a_ring_opens_the_case_of_a_key_once(stores: Stores):
     key = '"k"'
     assert first.case_id == again.case_id == ids.case_id(stores.tenant, ID, key, 1)
     assert first.workflow_id == ids.case_workflow_id(ID, key, 1)
+    assert first.version == again.version == (ID, 1)
     assert await ring(stores) == []
 
 
@@ -314,14 +315,18 @@ async def test_an_operator_closes_a_case_and_its_workflow_is_rung(stores: Stores
     row = await stores.cases.show(case_id)
     assert (row["status"], row["closed_by"]) == ("closed", "ann")
     assert row["closed_at"] == "2026-01-01T12:00:01Z"
-    assert [each.case_id for each in await ring(stores)] == [case_id]
+    assert [(each.case_id, each.version) for each in await ring(stores)] == [(case_id, (ID, 1))]
     assert await ring(stores) == []
 
 
 async def test_lost_cases_are_rung_and_others_left_alone(stores: Stores):
     well, lost = await opened(stores, "1", key="a"), await opened(stores, "2", key="b")
     later = AT + timedelta(minutes=5)
-    assert {each.case_id for each in await stores.cases.untouched(MANY, later)} == {well, lost}
+    untouched = await stores.cases.untouched(MANY, later)
+    assert {(each.case_id, each.version) for each in untouched} == {
+        (well, (ID, 1)),
+        (lost, (ID, 1)),
+    }
     assert await stores.cases.untouched(MANY, AT) == []
     await stores.cases.touch([well], [lost], later)
     assert await stores.cases.untouched(MANY, later) == []

@@ -13,10 +13,11 @@ from activity_core.adapters.memory.engine import MemoryEngine
 from activity_core.core.errors import UnavailableError
 from activity_core.core.run.progress import Patience, TaskStep
 from activity_core.core.run.run import Execution
-from activity_core.ports.engine import Engine, WorkflowState
+from activity_core.ports.engine import Engine, Purpose, WorkflowState
 
 EXECUTION = Execution("a" * 32, "activity-triage-e.1", ("run-1",))
 TASK = TaskStep("task-" + "b" * 32, [], Patience(1, 1.0, 1.0, 30.0))
+PURPOSE = Purpose("follow", 1, "case-1", "billing")
 CASE_WORKFLOW = "activity-case-follow-0123456789abcdef-1"
 TASK_WORKFLOW = f"activity-task-{TASK.task_id}"
 CLOSED = tuple(set(WorkflowState) - {WorkflowState.RUNNING, WorkflowState.ABSENT})
@@ -62,10 +63,10 @@ async def test_a_closed_workflow_is_not_started_again(bench: Bench, state: Workf
 
 async def test_a_task_is_started_once(bench: Bench):
     for _ in range(2):
-        await bench.engine.start_task(TASK)
+        await bench.engine.start_task(TASK, PURPOSE)
     assert await bench.engine.state(TASK_WORKFLOW) is WorkflowState.RUNNING
     await bench.end(TASK_WORKFLOW, WorkflowState.TERMINATED)
-    await bench.engine.start_task(TASK)
+    await bench.engine.start_task(TASK, PURPOSE)
     assert await bench.engine.state(TASK_WORKFLOW) is WorkflowState.TERMINATED
 
 
@@ -115,8 +116,8 @@ async def test_the_twin_fails_on_demand():
 
 async def test_a_case_is_started_or_rung_and_started_again(bench: Bench):
     for _ in range(2):
-        await bench.engine.start_case("case-1", CASE_WORKFLOW)
+        await bench.engine.start_case("case-1", CASE_WORKFLOW, PURPOSE)
         assert await bench.engine.state(CASE_WORKFLOW) is WorkflowState.RUNNING
     await bench.end(CASE_WORKFLOW, WorkflowState.TERMINATED)
-    await bench.engine.start_case("case-1", CASE_WORKFLOW)
+    await bench.engine.start_case("case-1", CASE_WORKFLOW, PURPOSE)
     assert await bench.engine.state(CASE_WORKFLOW) is WorkflowState.RUNNING

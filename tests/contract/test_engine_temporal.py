@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 from tests.contract.test_engine import (  # noqa: F401 - the suite
     TASK_WORKFLOW,
     Bench,
+    test_a_case_is_started_or_rung_and_started_again,
     test_a_closed_workflow_is_not_started_again,
     test_a_task_is_started_once,
     test_a_tick_may_be_asked_for_again_and_again,
@@ -36,7 +37,7 @@ from activity_core.adapters.temporal.engine import OVERDUE_TICK, TemporalEngine
 from activity_core.core.errors import UnavailableError
 from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
-from activity_core.ports.engine import WorkflowState
+from activity_core.ports.engine import Purpose, WorkflowState
 from activity_core.workflows.messages import SLOT_TICK
 from activity_core.workflows.run_activity import RunActivity
 
@@ -87,8 +88,11 @@ class Apart:
         name = self.named(execution.workflow_id)
         await self.engine.start(replace(execution, workflow_id=name))
 
-    async def start_task(self, step: TaskStep) -> None:
-        await self.engine.start_task(step)
+    async def start_task(self, step: TaskStep, purpose: Purpose) -> None:
+        await self.engine.start_task(step, purpose)
+
+    async def start_case(self, case_id: str, workflow_id: str, purpose: Purpose) -> None:
+        await self.engine.start_case(case_id, self.named(workflow_id), purpose)
 
     async def signal(self, workflow_id: str) -> bool:
         return await self.engine.signal(self.named(workflow_id))

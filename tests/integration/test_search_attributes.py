@@ -1,6 +1,5 @@
-"""Search attributes and worker versions on a real Temporal server."""
+"""Search attributes on a real Temporal server."""
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,12 +8,12 @@ from typing import cast
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import SearchAttributeKey, WorkerDeploymentVersion
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
-from tests.scripted_steps import DONE, ScriptedSteps
+from tests.scripted_steps import DONE, ScriptedSteps, auto
+from tests.scripted_turns import ScriptedTurns
 from tests.temporal_server import eventually, temporal_client
 
 from activity_core.adapters.temporal import search_attributes
@@ -22,6 +21,8 @@ from activity_core.adapters.temporal.engine import TemporalEngine
 from activity_core.adapters.temporal.search_attributes import add_search_attributes, attributes_of
 from activity_core.core.run.progress import Progress, ProgressState
 from activity_core.core.run.run import Execution
+from activity_core.ports.engine import Purpose
+from activity_core.workflows.case_steps import CaseSteps
 from activity_core.workflows.outcome import DEFINITION, OCCURRENCE, OWNER
 from activity_core.workflows.steps import RunSteps
 from activity_core.workflows.worker import build_worker
@@ -49,10 +50,11 @@ def execution(*definitions: str, owners: tuple[str, ...] = ("billing",)) -> Exec
     )
 
 
-def worker(client: Client, queue: str, *, version: WorkerDeploymentVersion | None = None) -> Worker:
-    """A worker whose runs are over at once; of the second workflow one failed."""
+def worker(client: Client, queue: str) -> Worker:
+    """A worker whose runs and cases are over at once; of the second run's workflow one failed."""
     steps = cast("RunSteps", SimpleNamespace(of_runs=ScriptedSteps([DONE, FAILED]).all))
-    return build_worker(client, steps, queue, version=version)
+    cases = cast("CaseSteps", SimpleNamespace(all=ScriptedTurns([]).all))
+    return build_worker(client, steps, queue, cases=cases)
 
 
 async def found(client: Client, query: str) -> list[str]:
@@ -79,6 +81,29 @@ async def test_workflows_are_found_by_what_they_are_for(client: Client) -> None:
         'ActivityOwner = "billing" and ActivityDefinition = "chase"': both,
         'ActivityOutcome = "completed" and ActivityDefinition = "chase"': [one.workflow_id],
         'ActivityOutcome = "failed"': [several.workflow_id],
+    }
+    for query, expected in queries.items():
+
+        async def is_found(query: str = query, expected: list[str] = expected) -> bool:
+            return await found(client, query) == expected
+
+        await eventually(is_found)
+
+
+async def test_cases_and_single_tasks_are_found_too(client: Client) -> None:
+    assert await add_search_attributes(client)
+    queue = f"search-{next(COUNTER)}"
+    case, task = f"activity-case-{queue}", f"activity-task-{queue}"
+    engine = TemporalEngine(client, queue, searchable=True)
+    async with worker(client, queue):
+        await engine.start_case(queue, case, Purpose("follow", 2, queue, "support"))
+        await engine.start_task(auto(queue), Purpose("tell", 1, f"{queue}-task"))
+        for each in (case, task):
+            await client.get_workflow_handle(each).result()
+    queries = {
+        f'ActivityVersion = "follow@2" and ActivityOccurrence = "{queue}"': [case],
+        'ActivityOwner = "support" and ActivityOutcome = "closed"': [case],
+        'ActivityDefinition = "tell" and ActivityOutcome = "completed"': [task],
     }
     for query, expected in queries.items():
 
@@ -136,32 +161,3 @@ def test_values_that_temporal_would_refuse_are_left_out() -> None:
     assert attributes[DEFINITION] == ["d"]
     assert attributes.get(OWNER) is None
     assert attributes_of(execution("a", "b", owners=("x", "y")))[OWNER] == "several"
-
-
-async def test_a_versioned_worker_serves_runs_once_its_version_is_current(client: Client) -> None:
-    queue, name = f"versioned-{next(COUNTER)}", "activity-core"
-    version = WorkerDeploymentVersion(name, "2026-11-21")
-    engine = TemporalEngine(client, queue)
-    waiting = execution("versioned")
-    async with worker(client, queue, version=version):
-        await engine.start(waiting)
-        handle = client.get_workflow_handle(waiting.workflow_id)
-        request = SetWorkerDeploymentCurrentVersionRequest(
-            namespace=client.namespace, deployment_name=name, build_id=version.build_id
-        )
-
-        async def is_current() -> bool:
-            try:
-                await client.workflow_service.set_worker_deployment_current_version(request)
-            except RPCError:  # the server has not heard of the worker yet
-                return False
-            return True
-
-        described = await handle.describe()
-        assert described.status is WorkflowExecutionStatus.RUNNING
-        await eventually(is_current)
-        async with asyncio.timeout(30):
-            await handle.result()
-        described = await handle.describe()
-        pinned = described.raw_description.workflow_execution_info.versioning_info
-        assert pinned.deployment_version.build_id == version.build_id

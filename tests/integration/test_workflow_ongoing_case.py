@@ -16,7 +16,7 @@ from activity_core.adapters.temporal.engine import TASK_TIMEOUT, TemporalEngine
 from activity_core.core.case.progress import CaseProgress
 from activity_core.core.errors import UnavailableError
 from activity_core.core.run.run import RunStatus
-from activity_core.ports.engine import WorkflowState
+from activity_core.ports.engine import Purpose, WorkflowState
 from activity_core.services.case_keeper import CaseKeeper
 from activity_core.services.case_starter import CaseStarter
 from activity_core.workflows.case_messages import RING, SETTLE, STATE, WAITING_FOR, CaseRequest
@@ -54,7 +54,7 @@ class Live(CaseStage):
         )
 
     async def start(self) -> None:
-        starter = CaseStarter(self.cases, self.engine, self.clock)
+        starter = CaseStarter(self.cases, self.store, self.engine, self.clock)
         while await starter.step():
             pass
 
@@ -135,7 +135,7 @@ async def test_a_ring_at_a_closed_case_does_no_harm(live: Live) -> None:
         case_id = await begun(live, "1", "order.done")
         handle = await live.handle(case_id)
         await handle.result()
-        await live.engine.start_case(case_id, handle.id)
+        await live.engine.start_case(case_id, handle.id, Purpose("follow", 1, case_id))
         await live.client.get_workflow_handle(handle.id).result()
     assert (await live.show(case_id))["taken"] == 1
 

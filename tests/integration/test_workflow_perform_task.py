@@ -11,6 +11,7 @@ from tests.scripted_steps import ScriptedSteps, auto, fatal
 from tests.temporal_server import temporal_client
 
 from activity_core.adapters.temporal.engine import TemporalEngine
+from activity_core.ports.engine import Purpose
 from activity_core.workflows.messages import UNAVAILABLE
 from activity_core.workflows.perform_task import PerformTask
 
@@ -32,7 +33,8 @@ async def play(client: Client, steps: ScriptedSteps, *, queue: str = "") -> str:
         Worker(client, task_queue=runs, workflows=[PerformTask], activities=steps.all),
         Worker(client, task_queue=f"{runs}-extra", activities=[steps.perform_task]),
     ):
-        await TemporalEngine(client, runs).start_task(auto(task, queue=queue and f"{runs}-{queue}"))
+        step = auto(task, queue=queue and f"{runs}-{queue}")
+        await TemporalEngine(client, runs).start_task(step, Purpose("d", 1, task))
         handle = client.get_workflow_handle(f"activity-task-{task}", result_type=str)
         return str(await handle.result())
 

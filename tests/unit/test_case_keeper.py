@@ -14,7 +14,7 @@ from activity_core.core.explanation.outlook import outlook
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.ports.cases import CaseWork
-from activity_core.ports.engine import WorkflowState
+from activity_core.ports.engine import Purpose, WorkflowState
 from activity_core.services.case_auditor import CaseAuditor
 from activity_core.services.case_desk import CaseDesk
 from activity_core.services.case_starter import CaseStarter
@@ -217,12 +217,14 @@ async def test_open_cases_stay_on_their_version_unless_the_new_one_takes_them(st
 
 async def test_starters_start_and_ring_and_auditors_start_again(stage: CaseStage):
     engine = MemoryEngine()
-    starter = CaseStarter(stage.cases, engine, stage.clock)
+    starter = CaseStarter(stage.cases, stage.store, engine, stage.clock)
     auditor = CaseAuditor(stage.cases, engine, stage.clock, stage.doorbell)
+    await stage.apply(FOLLOW + "owner: shop\n")
     await stage.send("1")
     assert await starter.step()
     assert not await starter.step()
     [(workflow, case_id)] = engine.cases.items()
+    assert engine.purposes[workflow] == Purpose("follow", 2, case_id, "shop")
     engine.states[workflow] = WorkflowState.TERMINATED
     await auditor.step()
     assert not await starter.step()
@@ -241,7 +243,7 @@ async def test_starters_start_and_ring_and_auditors_start_again(stage: CaseStage
 
 async def test_a_ring_that_is_not_delivered_stays(stage: CaseStage):
     engine = MemoryEngine()
-    starter = CaseStarter(stage.cases, engine, stage.clock)
+    starter = CaseStarter(stage.cases, stage.store, engine, stage.clock)
     await stage.send("1", order="a")
     engine.failures.before(ConnectionError("away"))
     with pytest.raises(ConnectionError):

@@ -9,7 +9,7 @@ from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import RunStatus
-from activity_core.ports.engine import WorkflowState
+from activity_core.ports.engine import Purpose, WorkflowState
 from activity_core.ports.run_queue import Signal, SignalKind
 from activity_core.services.registry import Registry
 from activity_core.services.starter import LEASE, Starter
@@ -241,6 +241,7 @@ async def test_a_notification_gets_a_workflow_of_its_own(scene: Scene):
     [(workflow_id, step)] = scene.engine.tasks.items()
     assert workflow_id == f"activity-task-{told}"
     assert (step.task_id, step.queue, step.patience.attempts) == (told, "elsewhere", 2)
+    assert scene.engine.purposes[workflow_id] == Purpose("tells", 1, told)
     assert scene.system.state.tables.pending_tasks == {}
     assert await scene.starter.step() is False
 

@@ -108,7 +108,8 @@ async def starter(system: System) -> None:
     """Starts workflows for decided runs."""
     client = await system.temporal_when_there()
     searchable = system.settings.search_attributes == "auto" and await add_search_attributes(client)
-    engine = TemporalEngine(client, RUNS_QUEUE, searchable=searchable)
+    eager = not system.settings.worker_deployment
+    engine = TemporalEngine(client, RUNS_QUEUE, searchable=searchable, eager=eager)
     agent = Starter(
         system.stores.run_queue,
         system.stores.registry,

@@ -12,5 +12,5 @@ async def ring_cases(
     stores: Stores, engine: Engine, clock: Clock, doorbell: Doorbell, *, period: float
 ) -> None:
     """Start and ring cases until cancelled."""
-    agent = CaseStarter(stores.cases, engine, clock)
+    agent = CaseStarter(stores.cases, stores.registry, engine, clock)
     await serve("case_starter", agent.step, doorbell, Topic.STARTER, period=period)

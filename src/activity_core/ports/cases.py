@@ -21,10 +21,14 @@ BY_ITSELF = "activity-core"
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A case whose workflow is to be started or rung, and the doorbells that say so."""
+    """A case whose workflow is to be started or rung, and the doorbells that say so.
+
+    `version` is that of its definition which it has come to, with the definition's id.
+    """
 
     case_id: str
     workflow_id: str
+    version: tuple[str, int]
     positions: Sequence[int]
 
 

@@ -1,5 +1,6 @@
 """The engine: Temporal workflows, as the services see them. Starting is idempotent by id."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -19,6 +20,22 @@ class WorkflowState(StrEnum):
     ABSENT = "absent"
 
 
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a workflow is for, as the engine's own pages find it.
+
+    Attributes:
+        version: of the definition, when the workflow was started.
+        occurrence: the case or the task.
+        owner: of the definition; empty: it names none.
+    """
+
+    definition_id: str
+    version: int
+    occurrence: str
+    owner: str = ""
+
+
 class Engine(Protocol):
     """One namespace of Temporal."""
 
@@ -31,7 +48,7 @@ class Engine(Protocol):
         """
         ...
 
-    async def start_task(self, step: TaskStep) -> None:
+    async def start_task(self, step: TaskStep, purpose: Purpose) -> None:
         """Start PerformTask for a task that no run carries out; see `start`.
 
         Raises:
@@ -40,10 +57,11 @@ class Engine(Protocol):
         """
         ...
 
-    async def start_case(self, case_id: str, workflow_id: str) -> None:
+    async def start_case(self, case_id: str, workflow_id: str, purpose: Purpose) -> None:
         """Start OngoingCase for a case, or ring it if it runs. Doing it again does no harm.
 
         Raises:
+            StartRefusedError: the engine does not take it as it is.
             UnavailableError: unknown whether it was started or rung; do it again.
         """
         ...

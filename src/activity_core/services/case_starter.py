@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from activity_core.ports.cases import CaseStore, Ring
 from activity_core.ports.clock import Clock
-from activity_core.ports.engine import Engine
+from activity_core.ports.engine import Engine, Purpose
+from activity_core.ports.registry import RegistryStore
+from activity_core.services.catalogue import Catalogue
 
 BATCH = 500
 AT_ONCE = 32
@@ -19,8 +21,11 @@ AT_ONCE = 32
 class CaseStarter:
     """Starts and rings the cases of one tenant; several may run at once."""
 
-    def __init__(self, cases: CaseStore, engine: Engine, clock: Clock) -> None:
+    def __init__(
+        self, cases: CaseStore, registry: RegistryStore, engine: Engine, clock: Clock
+    ) -> None:
         self._cases = cases
+        self._catalogue = Catalogue(registry)
         self._engine = engine
         self._clock = clock
 
@@ -31,11 +36,12 @@ class CaseStarter:
             UnavailableError: some are not delivered; they stay.
         """
         rings = await self._cases.rings(BATCH, self._clock.now())
+        await self._catalogue.learn(self._catalogue.unknown({ring.version for ring in rings}))
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def ring(case: Ring) -> None:
             async with gate:
-                await self._engine.start_case(case.case_id, case.workflow_id)
+                await self._engine.start_case(case.case_id, case.workflow_id, self._purpose(case))
 
         results = await asyncio.gather(*map(ring, rings), return_exceptions=True)
         await self._cases.drop_rings(_delivered(rings, results))
@@ -43,6 +49,10 @@ class CaseStarter:
             if result is not None:
                 raise result
         return bool(rings)
+
+    def _purpose(self, case: Ring) -> Purpose:
+        owner = self._catalogue.get(case.version).owner or ""
+        return Purpose(*case.version, case.case_id, owner)
 
 
 def _delivered(rings: Sequence[Ring], results: Sequence[BaseException | None]) -> list[Ring]:

@@ -20,7 +20,7 @@ from activity_core.core.run.composition import compose
 from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import Execution, PendingRun
 from activity_core.ports.clock import Clock
-from activity_core.ports.engine import Engine
+from activity_core.ports.engine import Engine, Purpose
 from activity_core.ports.registry import RegistryStore
 from activity_core.ports.run_queue import PendingTask, RunQueue, SignalKind
 from activity_core.services.catalogue import Catalogue
@@ -121,10 +121,11 @@ class Starter:
 
         async def start(task: PendingTask) -> None:
             definition = self._catalogue.get((task.definition_id, task.version))
+            step = notification_step(definition, task.rule, task.spec_id, task.task_id)
+            owner = definition.owner or ""
+            purpose = Purpose(task.definition_id, task.version, task.task_id, owner)
             async with gate:
-                await self._engine.start_task(
-                    notification_step(definition, task.rule, task.spec_id, task.task_id)
-                )
+                await self._engine.start_task(step, purpose)
 
         results = await asyncio.gather(*map(start, tasks), return_exceptions=True)
         for task, result in zip(tasks, results, strict=True):

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 from activity_core.core.case.progress import CaseProgress
@@ -32,6 +33,7 @@ from activity_core.workflows.case_messages import (
     TakeTurns,
 )
 from activity_core.workflows.failures import reason
+from activity_core.workflows.outcome import mark
 
 SHORTEST_SLEEP = 0.2
 """Seconds: clocks differ, and a timer that came too early must not make history of it."""
@@ -52,6 +54,7 @@ class OngoingCase:
         for _ in range(request.most_steps):
             await self._step(request.case_id)
             if self._progress.closed and self._settled == self._rings:
+                mark("closed")
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 return
             if workflow.info().is_continue_as_new_suggested():
@@ -106,6 +109,20 @@ class OngoingCase:
         mine = self._rings
         await workflow.wait_condition(lambda: self._settled >= mine)
         return self.state()
+
+
+@workflow.defn(name=ONGOING_CASE, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class UpgradingCase(OngoingCase):
+    """The same for workers with a version: it outlives builds, so any step may move to the next.
+
+    Of its own, because workers without a version hang on this behaviour. What changes in a case has
+    to be patched: builds go on with histories of each other.
+    """
+
+    @workflow.run
+    async def run(self, request: CaseRequest) -> None:
+        """See `OngoingCase`."""
+        await super().run(request)
 
 
 async def _gather(case_id: str, progress: CaseProgress) -> CaseProgress:

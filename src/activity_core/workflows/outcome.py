@@ -1,6 +1,6 @@
 """What Temporal's own pages can filter workflows by: search attributes, and the last one of them.
 
-The engine starts `RunActivity` with all but the outcome, which the workflow adds when it is over.
+The engine starts a workflow with all but the outcome, which the workflow adds when it is over.
 Only where it was started with the others: then the namespace knows them, and the histories of
 workflows from before have no such command.
 """
@@ -21,8 +21,12 @@ _WORST_FIRST = ("failed", "cancelled", "compensated", "completed")
 
 def mark_outcome(counts: Mapping[str, int]) -> None:
     """Say what became of the runs of this workflow: of several, the worst."""
-    if workflow.info().typed_search_attributes.get(DEFINITION) is None:
-        return
     worst = next((status for status in _WORST_FIRST if counts.get(status)), None)
     if worst is not None:
-        workflow.upsert_search_attributes([OUTCOME.value_set(worst)])
+        mark(worst)
+
+
+def mark(outcome: str) -> None:
+    """Say what became of what this workflow is for."""
+    if workflow.info().typed_search_attributes.get(DEFINITION) is not None:
+        workflow.upsert_search_attributes([OUTCOME.value_set(outcome)])

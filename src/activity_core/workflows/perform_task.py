@@ -9,6 +9,7 @@ from temporalio import workflow
 from activity_core.core.run.progress import TaskStep
 from activity_core.workflows.machine_tasks import by_machine
 from activity_core.workflows.messages import PERFORM_ALONE
+from activity_core.workflows.outcome import mark
 
 RUN_ATTEMPT = 1
 """What other runs of the same thing would count: this one has none."""
@@ -21,4 +22,6 @@ class PerformTask:
     @workflow.run
     async def run(self, step: TaskStep) -> str:
         """Do it and record its end."""
-        return (await by_machine(step, RUN_ATTEMPT)).status
+        status = (await by_machine(step, RUN_ATTEMPT)).status
+        mark(status)
+        return status

@@ -17,7 +17,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activity_core.workflows.case_steps import CaseSteps
-from activity_core.workflows.ongoing_case import OngoingCase
+from activity_core.workflows.ongoing_case import OngoingCase, UpgradingCase
 from activity_core.workflows.perform_task import PerformTask
 from activity_core.workflows.run_activity import RunActivity
 from activity_core.workflows.slot_tick import SlotTick
@@ -57,15 +57,17 @@ def build_worker(
 ) -> Worker:
     """A worker for runs and, with their steps, for cases.
 
-    With a `version` it only gets workflows once that is current, and those stay with it.
+    With a `version` it only gets workflows once that is current. Runs stay with it; cases, which
+    may last for years, move to the next one.
     `parallel` bounds workflow tasks, local and ordinary activities each. A starter whose client
     this is may have its workflows started on it eagerly.
     """
+    case = OngoingCase if version is None else UpgradingCase
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return Worker(
         client,
         task_queue=queue,
-        workflows=[RunActivity, SlotTick, PerformTask, *([OngoingCase] if cases else ())],
+        workflows=[RunActivity, SlotTick, PerformTask, *([case] if cases else ())],
         activities=[*steps.of_runs, *(cases.all if cases else ())],
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         deployment_config=_deployment(version),
@@ -101,7 +103,7 @@ def build_task_worker(
 
 
 def _deployment(version: WorkerDeploymentVersion | None) -> WorkerDeploymentConfig | None:
-    """Here and not at the workflows: said there, workers without a version would hang."""
+    """Here and not at `RunActivity`: said there, workers without a version would hang."""
     if version is None:
         return None
     return WorkerDeploymentConfig(

@@ -37,10 +37,8 @@ class MemoryCases:
                     del tables.case_bells[position]
                 else:
                     rung[case_id].append(position)
-        return [
-            Ring(case_id, self._state.tables.cases[case_id].workflow_id, positions)
-            for case_id, positions in rung.items()
-        ]
+        cases = self._state.tables.cases
+        return [_ring(cases[case_id], positions) for case_id, positions in rung.items()]
 
     def _open_case(self, tables: Tables, key: Key, at: datetime) -> str | None:
         """The open case of a key, opened if need be; None if nothing is queued."""
@@ -111,7 +109,7 @@ class MemoryCases:
             if row.case.status is CaseStatus.OPEN and row.touched_at < since
         ]
         rows.sort(key=lambda row: row.touched_at)
-        return [Ring(row.case.case_id, row.workflow_id, ()) for row in rows[:limit]]
+        return [_ring(row, ()) for row in rows[:limit]]
 
     async def touch(self, well: Sequence[str], lost: Sequence[str], at: datetime) -> None:
         """See `CaseStore.touch`."""
@@ -174,3 +172,8 @@ def _found(tables: Tables, case_id: str) -> CaseRow:
 def _take_off(tables: Tables, gone: CaseRunRow) -> None:
     kept = {place: row for place, row in tables.case_runs.items() if row != gone}
     tables.case_runs = kept
+
+
+def _ring(row: CaseRow, positions: Sequence[int]) -> Ring:
+    version = (row.case.definition_id, row.case.version)
+    return Ring(row.case.case_id, row.workflow_id, version, positions)

@@ -4,7 +4,7 @@ from activity_core.adapters.memory.failures import Failures
 from activity_core.core import ids
 from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
-from activity_core.ports.engine import WorkflowState
+from activity_core.ports.engine import Purpose, WorkflowState
 
 
 class MemoryEngine:
@@ -16,6 +16,7 @@ class MemoryEngine:
         self.tasks: dict[str, TaskStep] = {}
         self.states: dict[str, WorkflowState] = {}
         self.cases: dict[str, str] = {}
+        self.purposes: dict[str, Purpose] = {}
         self.signals: list[str] = []
         self.ticks = 0
 
@@ -27,19 +28,21 @@ class MemoryEngine:
             self.states[execution.workflow_id] = WorkflowState.RUNNING
         self.failures.raise_after()
 
-    async def start_task(self, step: TaskStep) -> None:
+    async def start_task(self, step: TaskStep, purpose: Purpose) -> None:
         """Start it unless it was started before."""
         self.failures.raise_before()
         workflow_id = ids.task_workflow_id(step.task_id)
         if workflow_id not in self.states:
             self.tasks[workflow_id] = step
+            self.purposes[workflow_id] = purpose
             self.states[workflow_id] = WorkflowState.RUNNING
         self.failures.raise_after()
 
-    async def start_case(self, case_id: str, workflow_id: str) -> None:
+    async def start_case(self, case_id: str, workflow_id: str, purpose: Purpose) -> None:
         """Start it, or ring it if it runs."""
         self.failures.raise_before()
         self.cases[workflow_id] = case_id
+        self.purposes[workflow_id] = purpose
         self.states[workflow_id] = WorkflowState.RUNNING
         self.signals.append(workflow_id)
         self.failures.raise_after()

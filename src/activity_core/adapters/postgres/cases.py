@@ -36,6 +36,8 @@ _CASES = Listing(
     item=case_item,
 )
 _Key = tuple[str, bytes]
+_Rung = tuple[str, str, tuple[str, int]]
+"""Case, workflow, and version of the definition."""
 
 
 class PostgresCases:
@@ -54,12 +56,12 @@ class PostgresCases:
                 return []
             keys = sorted({_key(row) for row in bells if row["is_queued"]})
             there = await self._locked_or_opened(conn, keys, at) if keys else {}
-            rung: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+            rung: defaultdict[_Rung, list[int]] = defaultdict(list)
             idle = []
             for bell in bells:
                 case = bell if bell["case_id"] else there.get(_key(bell))
                 if case is not None:
-                    rung[case["case_id"], _workflow(case)].append(bell["position"])
+                    rung[_rung(case)].append(bell["position"])
                 elif not bell["is_queued"]:
                     idle.append(bell["position"])
             await self._drop(conn, idle)
@@ -148,7 +150,7 @@ class PostgresCases:
         values = {"tenant": self._tenant, "since": since, "limit": limit}
         async with connection(self._pool) as conn:
             cursor = await conn.execute(queries.UNTOUCHED, values)
-            return [Ring(row["case_id"], _workflow(row), ()) async for row in cursor]
+            return [Ring(*_rung(row), ()) async for row in cursor]
 
     async def touch(self, well: Sequence[str], lost: Sequence[str], at: datetime) -> None:
         """See `CaseStore.touch`."""
@@ -194,5 +196,6 @@ def _case_id(tenant: str, row: DictRow) -> str:
     return ids.case_id(tenant, row["definition_id"], row["key"], row["number"])
 
 
-def _workflow(row: DictRow) -> str:
-    return ids.case_workflow_id(row["definition_id"], row["key"], row["number"])
+def _rung(row: DictRow) -> _Rung:
+    workflow_id = ids.case_workflow_id(row["definition_id"], row["key"], row["number"])
+    return row["case_id"], workflow_id, (row["definition_id"], row["version"])

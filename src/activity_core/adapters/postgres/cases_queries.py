@@ -4,7 +4,7 @@ from activity_core.adapters.postgres.claimed_run import COLUMNS, GIVEN
 
 # The oldest doorbells. `is_queued`: there is something to ring for.
 BELLS = """
-select b.position, b.definition_id, b.key_hash, b.case_id, c.key, c.number, exists (
+select b.position, b.definition_id, b.key_hash, b.case_id, c.key, c.number, c.version, exists (
     select from case_runs q where q.tenant = b.tenant and q.definition_id = b.definition_id
         and q.key_hash = b.key_hash) as is_queued
 from case_bells b left join cases c using (tenant, case_id)
@@ -13,7 +13,7 @@ where b.tenant = %(tenant)s order by b.position limit %(limit)s
 # Who has this lock sees the end of a case, or keeps it from ending with something queued. A case
 # that is being taken is not waited for.
 LOCK = """
-select c.case_id, c.definition_id, c.key_hash, c.key, c.number
+select c.case_id, c.definition_id, c.key_hash, c.key, c.number, c.version
 from unnest(%(definitions)b::text[], %(hashes)b::bytea[]) as k (definition_id, key_hash)
 join cases c on c.tenant = %(tenant)s and c.definition_id = k.definition_id
     and c.key_hash = k.key_hash and c.status = 'open'
@@ -47,7 +47,7 @@ from unnest(%(cases)b::text[], %(definitions)b::text[], %(hashes)b::bytea[], %(k
 ) as n (case_id, definition_id, key_hash, key, number, version, fired_at)
 order by definition_id, key_hash
 on conflict do nothing
-returning case_id, definition_id, key_hash, key, number
+returning case_id, definition_id, key_hash, key, number, version
 """
 DROP_BELLS = """
 delete from case_bells where tenant = %(tenant)s and position = any(%(positions)s::bigint[])
@@ -130,7 +130,7 @@ update cases set status = 'closed', closed_at = %(at)s, closed_by = %(by)s, wake
 where tenant = %(tenant)s and case_id = %(case)s
 """
 UNTOUCHED = """
-select case_id, definition_id, key, number from cases
+select case_id, definition_id, key, number, version from cases
 where tenant = %(tenant)s and status = 'open' and touched_at < %(since)s
 order by touched_at limit %(limit)s
 """

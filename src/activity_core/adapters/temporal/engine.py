@@ -1,7 +1,8 @@
 """The engine over a Temporal client: starts, rings, ends and looks up workflows of ours."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -11,16 +12,21 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activity_core.adapters.temporal.client import start_refused, unavailable
-from activity_core.adapters.temporal.search_attributes import attributes_of, is_about_attributes
+from activity_core.adapters.temporal.client import unavailable
+from activity_core.adapters.temporal.labels import memo, summary
+from activity_core.adapters.temporal.requests import once, reaches
+from activity_core.adapters.temporal.search_attributes import (
+    attributes_for,
+    attributes_of,
+    is_about_attributes,
+)
 from activity_core.core import ids
 from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.progress import TaskStep
 from activity_core.core.run.run import Execution
-from activity_core.ports.engine import WorkflowState
+from activity_core.ports.engine import Purpose, WorkflowState
 from activity_core.workflows.case_messages import ONGOING_CASE, RING, CaseRequest
 from activity_core.workflows.messages import (
     PERFORM_ALONE,
@@ -32,9 +38,6 @@ from activity_core.workflows.messages import (
 
 TASK_TIMEOUT = timedelta(seconds=4)
 """A worker killed in the middle stalls its runs this long; Temporal's default is 10 s."""
-
-MOST_NAMED = 20
-"""Definitions named in a memo: the SDK warns of memos above 2 KiB."""
 
 OVERDUE_TICK = "activity-tick-overdue"
 """Workflow id of the one tick that `tick` asks for."""
@@ -55,11 +58,22 @@ _log = structlog.get_logger(__name__)
 class TemporalEngine:
     """One namespace and the task queue of the runs."""
 
-    def __init__(self, client: Client, queue: str, *, searchable: bool = False) -> None:
-        """`searchable`: the namespace knows our search attributes."""
+    def __init__(
+        self, client: Client, queue: str, *, searchable: bool = False, eager: bool = True
+    ) -> None:
+        """See the port.
+
+        Args:
+            client: of Temporal.
+            queue: of the workers of runs.
+            searchable: the namespace knows our search attributes.
+            eager: a worker of this client may have runs at once. Not if it has a version, which
+                might not be the current one.
+        """
         self._client = client
         self._queue = queue
         self._searchable = searchable
+        self._eager = eager
 
     async def start(self, execution: Execution) -> None:
         """Start RunActivity for an execution; one that was started before counts as success.
@@ -68,18 +82,10 @@ class TemporalEngine:
             StartRefusedError: it can never be started as it is.
             UnavailableError: unknown whether it was started; start it again.
         """
-        try:
-            found_by = attributes_of(execution) if self._searchable else None
-            await self._start(execution, found_by)
-        except StartRefusedError as error:
-            if not (self._searchable and is_about_attributes(error)):
-                raise
-            _log.warning("no_search_attributes", error=str(error))
-            self._searchable = False
-            await self._start(execution, None)
+        await self._findable(attributes_of(execution), partial(self._start, execution))
 
     async def _start(self, execution: Execution, found_by: TypedSearchAttributes | None) -> None:
-        await _once(
+        await once(
             execution.workflow_id,
             self._client.start_workflow(
                 RUN_ACTIVITY,
@@ -89,22 +95,25 @@ class TemporalEngine:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,
                 priority=Priority(priority_key=execution.priority),
-                memo=_memo(execution),
+                memo=memo(execution),
                 search_attributes=found_by,
-                static_summary=_summary(execution),
-                request_eager_start=True,
+                static_summary=summary(execution),
+                request_eager_start=self._eager,
             ),
         )
 
-    async def start_task(self, step: TaskStep) -> None:
+    async def start_task(self, step: TaskStep, purpose: Purpose) -> None:
         """Start PerformTask for a task that no run carries out; see `start`.
 
         Raises:
             StartRefusedError: it can never be started as it is.
             UnavailableError: unknown whether it was started; start it again.
         """
+        await self._findable(attributes_for(purpose), partial(self._start_task, step))
+
+    async def _start_task(self, step: TaskStep, found_by: TypedSearchAttributes | None) -> None:
         workflow_id = ids.task_workflow_id(step.task_id)
-        await _once(
+        await once(
             workflow_id,
             self._client.start_workflow(
                 PERFORM_ALONE,
@@ -113,17 +122,26 @@ class TemporalEngine:
                 task_queue=self._queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,
+                search_attributes=found_by,
             ),
         )
 
-    async def start_case(self, case_id: str, workflow_id: str) -> None:
+    async def start_case(self, case_id: str, workflow_id: str, purpose: Purpose) -> None:
         """Start OngoingCase for a case, or ring it if it runs. Doing it again does no harm.
 
         Raises:
+            StartRefusedError: Temporal does not take it as it is.
             UnavailableError: unknown whether it was started or rung; do it again.
         """
-        try:
-            await self._client.start_workflow(
+        start = partial(self._start_case, case_id, workflow_id)
+        await self._findable(attributes_for(purpose), start)
+
+    async def _start_case(
+        self, case_id: str, workflow_id: str, found_by: TypedSearchAttributes | None
+    ) -> None:
+        await once(
+            workflow_id,
+            self._client.start_workflow(
                 ONGOING_CASE,
                 CaseRequest(case_id),
                 id=workflow_id,
@@ -131,27 +149,42 @@ class TemporalEngine:
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 task_timeout=TASK_TIMEOUT,
+                search_attributes=found_by,
                 start_signal=RING,
-            )
-        except RPCError as error:
-            raise unavailable(error, f"starting {workflow_id}") from error
+            ),
+        )
+
+    async def _findable(
+        self,
+        found_by: TypedSearchAttributes,
+        start: Callable[[TypedSearchAttributes | None], Awaitable[None]],
+    ) -> None:
+        """`start` with search attributes, and without where the namespace does not take them."""
+        try:
+            await start(found_by if self._searchable else None)
+        except StartRefusedError as error:
+            if not (self._searchable and is_about_attributes(error)):
+                raise
+            _log.warning("no_search_attributes", error=str(error))
+            self._searchable = False
+            await start(None)
 
     async def signal(self, workflow_id: str) -> bool:
         """Ring the workflow's doorbell; False if it is not there or closed."""
         handle = self._client.get_workflow_handle(workflow_id)
-        return await _reaches(handle.signal(TASKS_CHANGED), f"signalling {workflow_id}")
+        return await reaches(handle.signal(TASKS_CHANGED), f"signalling {workflow_id}")
 
     async def cancel(self, workflow_id: str) -> bool:
         """Ask a workflow to end; False if it is not there or closed."""
         if await self.state(workflow_id) is not WorkflowState.RUNNING:
             return False  # Temporal itself takes a request to cancel what is closed
         handle = self._client.get_workflow_handle(workflow_id)
-        return await _reaches(handle.cancel(), f"cancelling {workflow_id}")
+        return await reaches(handle.cancel(), f"cancelling {workflow_id}")
 
     async def terminate(self, workflow_id: str) -> bool:
         """End a workflow at once; False if it is not there or closed."""
         handle = self._client.get_workflow_handle(workflow_id)
-        return await _reaches(handle.terminate(), f"terminating {workflow_id}")
+        return await reaches(handle.terminate(), f"terminating {workflow_id}")
 
     async def tick(self) -> None:
         """Have a worker settle the slots that are due, unless one is asked to already.
@@ -184,41 +217,3 @@ class TemporalEngine:
             if found.status
             else (WorkflowState.RUNNING)
         )
-
-
-async def _once(workflow_id: str, start: Awaitable[object]) -> None:
-    """What was started before counts as started."""
-    try:
-        await start
-    except WorkflowAlreadyStartedError:
-        return
-    except RPCError as error:
-        if refused := start_refused(error, workflow_id):
-            raise refused from error
-        raise unavailable(error, f"starting {workflow_id}") from error
-
-
-def _memo(execution: Execution) -> dict[str, list[str]] | None:
-    """Whose runs share a workflow, for who looks at it in Temporal."""
-    if len(execution.runs) == 1:
-        return None
-    return {"definitions": list(execution.definitions[:MOST_NAMED])}
-
-
-def _summary(execution: Execution) -> str | None:
-    if len(execution.runs) == 1:
-        return None
-    names = execution.definitions
-    whose = names[0] if len(names) == 1 else f"{len(names)} definitions"
-    return f"{len(execution.runs)} runs of {whose}"
-
-
-async def _reaches(request: Awaitable[None], doing: str) -> bool:
-    """Whether there was a running workflow to do it to."""
-    try:
-        await request
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return False
-        raise unavailable(error, doing) from error
-    return True

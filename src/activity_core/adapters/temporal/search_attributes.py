@@ -1,4 +1,4 @@
-"""Search attributes: Temporal's own pages filter the workflows of runs by them.
+"""Search attributes: Temporal's own pages filter our workflows by them.
 
 Added to the namespace when a starter begins, if that is allowed; where it is not, this is said
 once, and workflows are started without. They are a convenience: nothing of ours asks for them.
@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 
 from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import Execution
+from activity_core.ports.engine import Purpose
 from activity_core.workflows.outcome import DEFINITION, OCCURRENCE, OUTCOME, OWNER, VERSION
 
 KEYS: tuple[SearchAttributeKey[Any], ...] = (DEFINITION, VERSION, OCCURRENCE, OWNER, OUTCOME)
@@ -90,13 +91,30 @@ def _type(key: SearchAttributeKey[Any]) -> IndexedValueType.ValueType:
 
 def attributes_of(execution: Execution) -> TypedSearchAttributes:
     """What its workflow is found by; of a shared one, as many values as fit."""
+    owner = execution.owners[0] if len(execution.owners) == 1 else SEVERAL
+    return _attributes(
+        execution.definitions,
+        execution.versions,
+        execution.occurrences,
+        owner if execution.owners else "",
+    )
+
+
+def attributes_for(purpose: Purpose) -> TypedSearchAttributes:
+    """What the workflow of a case or of a single task is found by."""
+    version = f"{purpose.definition_id}@{purpose.version}"
+    return _attributes([purpose.definition_id], [version], [purpose.occurrence], purpose.owner)
+
+
+def _attributes(
+    definitions: Iterable[str], versions: Iterable[str], occurrences: Iterable[str], owner: str
+) -> TypedSearchAttributes:
     pairs: list[SearchAttributePair[Any]] = [
-        SearchAttributePair(DEFINITION, _fitting(execution.definitions)),
-        SearchAttributePair(VERSION, _fitting(execution.versions)),
-        SearchAttributePair(OCCURRENCE, _fitting(execution.occurrences)),
+        SearchAttributePair(DEFINITION, _fitting(definitions)),
+        SearchAttributePair(VERSION, _fitting(versions)),
+        SearchAttributePair(OCCURRENCE, _fitting(occurrences)),
     ]
-    if execution.owners:
-        owner = execution.owners[0] if len(execution.owners) == 1 else SEVERAL
+    if owner:
         pairs.append(SearchAttributePair(OWNER, owner))
     return TypedSearchAttributes(pairs)
 

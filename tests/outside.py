@@ -42,7 +42,7 @@ class Outside:
         self._lock = threading.Lock()
         self._replies: dict[str, list[Reply]] = {}
         self._requests: defaultdict[str, list[Request]] = defaultdict(list)
-        self._order: list[str] = []
+        self._all: list[Request] = []
 
     def answers(self, path: str, *replies: Reply) -> None:
         with self._lock:
@@ -52,15 +52,15 @@ class Outside:
         with self._lock:
             return list(self._requests[path])
 
-    def paths(self, beginning: str) -> list[str]:
-        """Those that begin like this and were asked for."""
+    def below(self, beginning: str) -> list[Request]:
+        """Those whose path begins like this, in the order in which they came."""
         with self._lock:
-            return [path for path in self._requests if path.startswith(beginning)]
+            return [each for each in self._all if each.path.startswith(beginning)]
 
     def order(self, *paths: str) -> list[str]:
         """Which of these paths were asked for, in order."""
         with self._lock:
-            return [path for path in self._order if path in paths]
+            return [each.path for each in self._all if each.path in paths]
 
     def reply(self, request: Request) -> Reply:
         reply = self._reply(request)
@@ -75,7 +75,7 @@ class Outside:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             self._requests[request.path].append(request)
-            self._order.append(request.path)
+            self._all.append(request)
             replies = self._replies.get(request.path, [Reply(404, {"error": "nothing here"})])
             return replies.pop(0) if len(replies) > 1 else replies[0]
 

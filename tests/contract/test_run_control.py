@@ -188,6 +188,7 @@ async def test_what_somebody_skipped_stays_skipped_when_its_run_is_retried(store
         "failed": TaskStatus.PENDING,
         "left": TaskStatus.PENDING,
     }
+    assert {task.run_attempt for task in tasks.values()} == {2}
 
 
 async def test_a_run_again_is_for_the_same_and_says_of_which(stores: Stores):

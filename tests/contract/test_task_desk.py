@@ -59,7 +59,7 @@ async def test_it_opens_a_task_with_its_group(stores: Stores):
         ids = sorted(each.task_id for each in mine)
         assert [each.task_id for each in opened.group] == ids
         assert opened.task in opened.group
-        assert opened.run_attempt == 1
+        assert opened.task.run_attempt == 1
 
 
 async def test_unknown_tasks_are_not_found(stores: Stores):

@@ -11,6 +11,7 @@ from tests.unit.memory_system import YAML, MemorySystem
 
 from activity_core.adapters.memory.task_ledger import MemoryTaskLedger
 from activity_core.api.parts import ApiLimits
+from activity_core.core import ids
 from activity_core.core.errors import ConfigurationError
 from activity_core.core.run.task import TaskResult, TaskStatus
 from activity_core.ports.doorbell import Topic
@@ -87,6 +88,18 @@ async def test_it_may_fail(scene: Scene):
     assert task.result == TaskResult(
         TaskStatus.FAILED, "failed", error="disk full", error_type="reported"
     )
+
+
+async def test_each_attempt_of_its_run_is_told_of(scene: Scene):
+    for attempt in (1, 2):
+        tasks = scene.system.state.tables.tasks
+        row = tasks[scene.task_id]
+        open_ = replace(row.task, status=TaskStatus.RUNNING, result=None, run_attempt=attempt)
+        tasks[scene.task_id] = replace(row, task=open_, finished_at=None)
+        assert (await scene.tell({"status": "failed"})).is_success
+    said = list(scene.system.state.tables.outbox)
+    kind = "activity-core.task.failed.v1"
+    assert said[-2:] == [ids.announcement_id(kind, scene.task_id, n) for n in (1, 2)]
 
 
 async def test_the_same_again_is_the_same_and_another_a_conflict(scene: Scene):

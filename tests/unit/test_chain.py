@@ -49,12 +49,12 @@ def human(**words: Any) -> HumanTask:
 
 def task(of: HumanTask, **changes: Any) -> TaskInstance:
     named = ("task-1", "run-1", "d", 1, "r", "t", 0, TaskKind.HUMAN, "T", TaskStatus.READY)
-    made = TaskInstance(*named, dict(RENDERED), groups=("desk",), ready_at=START)
+    made = TaskInstance(*named, dict(RENDERED), groups=("desk",), ready_at=START, run_attempt=2)
     return replace(made, clock=clock_of(of, START, {}), **changes)
 
 
 def moment(after: timedelta) -> Moment:
-    return Moment(START + after, "test", run_attempt=2)
+    return Moment(START + after, "test")
 
 
 def take(of: HumanTask, at: TaskInstance, after: timedelta) -> list[Taken]:

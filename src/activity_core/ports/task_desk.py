@@ -27,11 +27,6 @@ class OpenTask(Protocol):
         """All tasks of its run, rule and item, itself among them, by id."""
         ...
 
-    @property
-    def run_attempt(self) -> int:
-        """Of its run, for the ids of announcements."""
-        ...
-
     async def write(
         self,
         task: TaskInstance,

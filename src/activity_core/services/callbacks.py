@@ -134,7 +134,9 @@ class Callbacks:
 
     async def _finish(self, task: TaskInstance, result: TaskResult) -> TaskInstance:
         now = self._clock.now()
-        announcement = task_ended(task, result, deployment=self._deployment, at=now)
+        announcement = task_ended(
+            task, result, deployment=self._deployment, at=now, attempt=task.run_attempt
+        )
         stored = await self._tasks.finish(task.task_id, result, now, [announcement], ring=True)
         self._doorbell.ring(Topic.RELAY)
         self._doorbell.ring(Topic.STARTER)

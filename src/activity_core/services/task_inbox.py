@@ -127,7 +127,7 @@ class TaskInbox:
             result,
             deployment=self._deployment,
             at=change.entry.at,
-            attempt=opened.run_attempt,
+            attempt=task.run_attempt,
         )
         told: list[NewTask] = []
         if task.status is TaskStatus.COMPLETED:

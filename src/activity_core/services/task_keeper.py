@@ -88,8 +88,7 @@ class TaskKeeper:
         human = human_of(self._catalogue.get((task.definition_id, task.version)), task)
         if human is None:
             return False
-        moment = Moment(now, self._deployment, opened.run_attempt)
-        due = step(human, task, self._catalogue.calendars, moment)
+        due = step(human, task, self._catalogue.calendars, Moment(now, self._deployment))
         for taken in due:
             told = notifications(human, Told.of(taken.task), taken.entry.action)
             said = [

@@ -52,6 +52,7 @@ def _recorded(run: RunRow, new: NewTask, at: datetime) -> TaskInstance:
         ready_at=None if new.status is TaskStatus.PENDING else at,
         traceparent=event.traceparent if event else None,
         causation_depth=event.causation_depth if event else 0,
+        run_attempt=run.attempt,
     )
 
 

@@ -25,22 +25,24 @@ def reopen(tables: Tables, run: RunRow, at: datetime) -> RunRow:
         finished_at=None,
         failure=None,
     )
-    if _reopen_tasks(tables, run.run_id):
+    if _reopen_tasks(tables, run.run_id, reopened.attempt):
         return reopened
     return replace(
         reopened, recorded=False, gathered={}, snapshot=None, context_hash=None, rules=None
     )
 
 
-def _reopen_tasks(tables: Tables, run_id: str) -> bool:
+def _reopen_tasks(tables: Tables, run_id: str, attempt: int) -> bool:
     """Failed and skipped tasks of a run as pending; False if it has no tasks at all."""
     rows = [row for row in tables.tasks.values() if row.task.run_id == run_id]
     undone = {_group(row.task) for row in rows if row.task.role is TaskRole.COMPENSATION}
     for row in rows:
         is_undone = row.task.role is TaskRole.TASK and _group(row.task) in undone
-        if _is_reopened(row.task) and not is_undone:
+        task = replace(row.task, run_attempt=attempt)
+        store(tables, replace(row, task=task))
+        if _is_reopened(task) and not is_undone:
             task = replace(
-                row.task,
+                task,
                 status=TaskStatus.PENDING,
                 result=None,
                 claimed_by=None,

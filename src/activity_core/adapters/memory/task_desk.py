@@ -25,7 +25,6 @@ class MemoryOpenTask:
         self._state = state
         self._tables = tables
         self.task = task
-        self.run_attempt = tables.runs[task.run_id].attempt
 
     @property
     def group(self) -> Sequence[TaskInstance]:

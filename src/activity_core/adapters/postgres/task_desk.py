@@ -19,7 +19,7 @@ from activity_core.core.run.task import FINAL, NewTask, TaskInstance
 from activity_core.ports.task_desk import OpenTask
 
 _LOCK_RUN = """
-select r.attempt from runs r
+select from runs r
 where r.tenant = %(tenant)s and r.run_id = (
     select t.run_id from tasks t where t.tenant = %(tenant)s and t.task_id = %(task)s)
 for no key update
@@ -42,7 +42,7 @@ cross join lateral (
     offset 0
 ) t
 cross join lateral (
-    select traceparent, causation_depth from runs
+    select traceparent, causation_depth, attempt from runs
     where tenant = m.tenant and run_id = m.run_id offset 0
 ) r
 order by t.task_id
@@ -81,13 +81,11 @@ class PostgresOpenTask:
         tenant: str,
         group: Mapping[str, TaskInstance],
         task_id: str,
-        run_attempt: int,
     ) -> None:
         self._conn = conn
         self._tenant = tenant
         self.task = group[task_id]
         self.group = tuple(group.values())
-        self.run_attempt = run_attempt
 
     async def write(
         self,
@@ -126,10 +124,9 @@ class PostgresTaskDesk:
             await conn.execute(_LOCK_TASK, values)
             found = await conn.execute(_GROUP, values)
             group = {row["task_id"]: task_rows.instance(row) async for row in found}
-            run = await locked.fetchone()
-            if run is None:
+            if await locked.fetchone() is None:
                 raise _unknown(task_id)
-            yield PostgresOpenTask(conn, self._tenant, group, task_id, run["attempt"])
+            yield PostgresOpenTask(conn, self._tenant, group, task_id)
 
     async def log(self, task_id: str) -> Sequence[LogEntry]:
         """See `TaskDesk.log`."""

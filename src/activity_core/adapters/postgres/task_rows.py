@@ -14,7 +14,7 @@ t.task_id, t.run_id, t.definition_id, t.version, t.rule, t.spec_id, t.item, t.ki
 t.status, t.inputs, t.needs, t.assignee, t.groups, t.due_at, t.wait, t.outcome, t.outputs, t.error,
 t.comment, t.completed_by, t.error_type, t.role, t.about, t.late, t.claimed_by, t.revision,
 t.follow_up_at, t.wake_at, t.step, t.ready_at, t.finished_at, t.waits_until, t.undo,
-r.traceparent, r.causation_depth
+r.traceparent, r.causation_depth, r.attempt as run_attempt
 """
 
 
@@ -61,6 +61,7 @@ def instance(row: DictRow) -> TaskInstance:
         waits_until=row["waits_until"],
         traceparent=row["traceparent"],
         causation_depth=row["causation_depth"],
+        run_attempt=row["run_attempt"],
     )
 
 

@@ -33,11 +33,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When and where time looks at a task; `run_attempt` is that of its run."""
+    """When and where time looks at a task."""
 
     now: datetime
     deployment: str
-    run_attempt: int = 1
 
 
 def step(
@@ -89,7 +88,7 @@ def _take(human: HumanTask, each: ChainStep, task: TaskInstance, moment: Moment)
         each.action,
         deployment=moment.deployment,
         at=moment.now,
-        attempt=moment.run_attempt,
+        attempt=task.run_attempt,
     )
     return Taken(task, entry, told)
 
@@ -113,7 +112,7 @@ def _expired(human: HumanTask, task: TaskInstance, moment: Moment) -> Taken:
     outcome = human.expire and human.expire.outcome
     result = TaskResult(TaskStatus.EXPIRED, outcome or Action.EXPIRED)
     ended = task_ended(
-        task, result, deployment=moment.deployment, at=moment.now, attempt=moment.run_attempt
+        task, result, deployment=moment.deployment, at=moment.now, attempt=task.run_attempt
     )
     task = replace(
         task, status=result.status, result=result, clock=replace(task.clock, wake_at=None)

@@ -115,6 +115,7 @@ class TaskInstance:
         undo: whether its template has a compensation.
         ready_at: since when it can be done; `finished_at`: when it became final.
         waits_until: how long the other side of an automated task may still answer by a callback.
+        run_attempt: of its run, which the ids of announcements hold.
     """
 
     task_id: str
@@ -145,3 +146,4 @@ class TaskInstance:
     waits_until: datetime | None = None
     traceparent: str | None = None
     causation_depth: int = 0
+    run_attempt: int = 1

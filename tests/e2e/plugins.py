@@ -77,6 +77,10 @@ def clean_up(args: Any) -> None:
 def odd(args: dict[str, str]) -> Any:
     """Answers what cannot be kept."""
     return {"object": object(), "long": "x" * (3 << 20), "nan": float("nan")}[args["answer"]]
+
+
+async def endless(args: Any) -> None:
+    await asyncio.Event().wait()
 '''
 
 ENTRY_POINTS = """\
@@ -91,6 +95,7 @@ sales-transform = team_plugins:transform
 sales-load = team_plugins:load
 sales-clean-up = team_plugins:clean_up
 odd = team_plugins:odd
+endless = team_plugins:endless
 """
 
 

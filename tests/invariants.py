@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from tests.task_invariants import TASKS_PENDING, TASKS_VIOLATIONS
 
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 
@@ -32,6 +33,7 @@ PENDING = {
     "signal waits": "select workflow_id as subject from pending_signals",
     "backfill has slots left": """
         select backfill_id as subject from backfills where status = 'running'""",
+    **TASKS_PENDING,
 }
 """What is still to be done."""
 
@@ -115,6 +117,7 @@ VIOLATIONS = {
             or r.definition_id <> d.definition_id
             or case when r.occurrence_key like 'c.%' then d.event_key is null
                     or r.version < d.version
+                when r.case_id is not null then r.occurrence_key <> d.occurrence_key
                 else (r.version, r.occurrence_key) <> (d.version, d.occurrence_key) end
             or (d.input_key like 'b.%') <> (r.trigger = 'backfill'))""",
     "compressed slot is not in the gap of its run": """
@@ -150,7 +153,7 @@ VIOLATIONS = {
         where r.recorded_at is not null and (
             select coalesce(sum((rule ->> 'tasks')::int), 0)
             from json_array_elements(coalesce(r.rules, '[]'::json)) as rule
-        ) <> (select count(*) from tasks t where t.run_id = r.run_id)""",
+        ) <> (select count(*) from tasks t where t.run_id = r.run_id and t.role = 'task')""",
     "task is there twice": """
         select run_id || ' ' || rule || ' ' || spec_id as subject
         from tasks group by tenant, run_id, rule, spec_id, item having count(*) > 1""",
@@ -161,8 +164,10 @@ VIOLATIONS = {
         select r.run_id || ' ' || wanted.type as subject
         from runs r
         cross join lateral (values ('activity-core.run.started.v1'),
-            ('activity-core.run.' || r.status || '.v1')) as wanted(type)
-        where r.status in ('completed', 'failed') and r.attempt = 1 and r.failure_code is null
+            ('activity-core.run.' || case r.status when 'completed' then 'completed'
+                else 'failed' end || '.v1')) as wanted(type)
+        where r.status in ('completed', 'failed', 'compensated') and r.attempt = 1
+            and (r.failure_code is null or r.failure_code in ('task_failed', 'compensation_failed'))
             and 1 <> (select count(*) from outbox o
                 where o.key = r.run_id and o.subject = r.run_id and o.type = wanted.type)""",
     "creation of a task is not announced exactly once": """
@@ -180,6 +185,7 @@ VIOLATIONS = {
     "announcement is about no run": """
         select o.event_id as subject
         from outbox o left join runs r on r.run_id = o.key where r.run_id is null""",
+    **TASKS_VIOLATIONS,
 }
 """What must not be, whatever happened."""
 

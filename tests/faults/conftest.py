@@ -9,6 +9,7 @@ from tests.brokers.rabbitmq import rabbitmq_server
 from tests.faults.broker_lines import KafkaLine, Line, NatsLine, RabbitmqLine
 from tests.faults.broker_outlets import open_outlet
 from tests.faults.installation import Installation, installation
+from tests.faults.plugins import install_plugins
 from tests.outside import Outside, Reply, outside_world
 
 RECOVERY_RATE = 4
@@ -58,7 +59,14 @@ async def running(
     tmp_path_factory: pytest.TempPathFactory, world: Outside
 ) -> AsyncIterator[Installation]:
     home = tmp_path_factory.mktemp("faults")
-    async with installation(home, ACTIVITY_CORE_RECOVERY_RATE=str(RECOVERY_RATE)) as found:
+    async with installation(
+        home,
+        PYTHONPATH=str(install_plugins(home / "plugins")),
+        CALLBACK_KEY="a-key-of-32-characters-for-tests",
+        ACTIVITY_CORE_CALLBACK_KEY="env:CALLBACK_KEY",
+        ACTIVITY_CORE_EXTERNAL_TASK_QUEUES='["faults-own"]',
+        ACTIVITY_CORE_RECOVERY_RATE=str(RECOVERY_RATE),
+    ) as found:
         await found.api.apply(DEFINITIONS.format(url=world.url))
         yield found
 

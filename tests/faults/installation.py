@@ -204,6 +204,7 @@ async def installation(home: Path, **settings: str) -> AsyncIterator[Installatio
                 ACTIVITY_CORE_NATS_URL=servers["nats"].url,  # type: ignore[union-attr]
                 ACTIVITY_CORE_NATS_MONITOR_URL=f"http://127.0.0.1:{monitor}",
                 ACTIVITY_CORE_PORT=str(ports["api"]),
+                ACTIVITY_CORE_PUBLIC_URL=f"http://127.0.0.1:{ports['api']}",
                 ACTIVITY_CORE_UNLISTED_SENDERS="allow",
                 ACTIVITY_CORE_HTTP_ALLOW='["127.0.0.0/8"]',
                 **settings,

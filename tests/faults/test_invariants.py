@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.api import cloudevent
+from tests.faults import task_damage
 from tests.faults.installation import Installation
 from tests.invariants import (
     PENDING,
@@ -16,6 +17,7 @@ from tests.invariants import (
     unfinished,
     violations,
 )
+from tests.outside import Outside
 
 Stream = Sequence[Published]
 
@@ -77,6 +79,7 @@ LEFT_OVER = {
         insert into backfills (tenant, backfill_id, definition_id, first, last, turns,
             max_concurrent, actor, reason, requested_at)
         values ('main', 'b', 'quick', now(), now(), 'oldest', 1, 'ann', '', now())""",
+    **task_damage.LEFT_OVER,
 }
 
 DAMAGE = {
@@ -149,14 +152,16 @@ DAMAGE = {
     "end of a task is not announced exactly once": f"""
         delete from outbox where key = {A_RUN} and type like '%task.completed%'""",
     "announcement is about no run": "update outbox set key = 'run-none' where key = " + A_RUN,
+    **task_damage.DAMAGE,
 }
 
 
 @pytest.fixture(scope="module")
-async def stream(running: Installation) -> Stream:
+async def stream(running: Installation, world: Outside) -> Stream:
     """A few events that went all the way; what is known to be healthy before it is damaged."""
     for number in range(1, 6):
         await running.send(cloudevent("load.control", f"control-{number}", {"n": number}))
+    await task_damage.play(running, world.url)
     await running.assert_invariants()
     return await running.published()
 
@@ -184,6 +189,15 @@ async def test_damage_is_reported(patient: Connection, stream: Stream, what: str
     assert await violations(patient, stream) == []
     await patient.execute(DAMAGE[what].encode())
     assert any(found.startswith(what) for found in await violations(patient, stream))
+
+
+@pytest.mark.parametrize("damage", task_damage.LOG_DAMAGE)
+async def test_a_row_that_its_log_does_not_tell_of_is_reported(
+    patient: Connection, stream: Stream, damage: str
+) -> None:
+    await patient.execute(damage.encode())
+    found = await violations(patient, stream)
+    assert any(line.startswith("log of a task") for line in found), found
 
 
 async def test_slots_that_are_all_decided_are_no_damage(

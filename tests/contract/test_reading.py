@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 from tests.contract.slots import fires, holds, plan, run_of, settled, skips, write
@@ -313,7 +314,7 @@ async def test_a_run_is_shown_whole(stores: Stores):
         "stop": "",
     }
     assert (await stores.reading.runs(Query())).items == [item]
-    nothing = {"input": None, "context_snapshot": None, "rules": None, "log": []}
+    nothing: Any = {"input": None, "context_snapshot": None, "rules": None, "log": []}
     decisions = (await stores.reading.decisions(Query())).items
     assert await stores.reading.run(run_id) == item | nothing | {
         "tasks": [],

@@ -160,12 +160,12 @@ async def test_the_same_execution_carried_out_twice_is_recorded_once(stores: Sto
 async def test_rivals_complete_a_task_once(stores: Stores):
     execution = await stores.recorded()
     [run_id] = execution.runs
-    [state] = await stores.task_ledger.states(run_id)
+    [task_id] = [item["task_id"] for item in (await stores.reading.tasks(Query())).items]
 
     async def complete(by: str) -> str:
         result = TaskResult(TaskStatus.COMPLETED, "done", by=by)
         news = [announcement(f"by-{by}", run_id)]
-        task = await stores.task_ledger.finish(state.task_id, result, AT, news)
+        task = await stores.task_ledger.finish(str(task_id), result, AT, news)
         assert task.result is not None
         return task.result.by
 

@@ -19,6 +19,7 @@ from activity_core.adapters.http.key_sets import HttpKeySets
 from activity_core.adapters.http.performer import HttpPerformer
 from activity_core.adapters.http.source import HttpSource
 from activity_core.adapters.memory.clock import ManualClock
+from activity_core.adapters.memory.task_performer import MemoryAttempt
 from activity_core.core.definition.connection import Connection
 from activity_core.core.definition.source import ContextSourceConfig
 from activity_core.core.errors import ActivityCoreError, NotFoundError
@@ -41,7 +42,7 @@ async def by_task(client: httpx.AsyncClient, url: str) -> Any:
 
     named = ("task-1", "run-1", "d", 1, "r", "t", 0, TaskKind.HTTP, "T", TaskStatus.RUNNING)
     task = TaskInstance(*named, {"method": "GET", "url": url}, traceparent="")
-    return await HttpPerformer(client, none).perform(task)
+    return await HttpPerformer(client, none, lambda _task: "").perform(task, MemoryAttempt())
 
 
 async def by_key_set(client: httpx.AsyncClient, url: str) -> Any:

@@ -165,7 +165,7 @@ async def test_rivals_complete_a_task_once(stores: Stores):
     async def complete(by: str) -> str:
         result = TaskResult(TaskStatus.COMPLETED, "done", by=by)
         news = [announcement(f"by-{by}", run_id)]
-        task = await stores.task_ledger.finish(str(task_id), result, AT, news)
+        task = await stores.task_ledger.finish(str(task_id), result, AT, news, ring=True)
         assert task.result is not None
         return task.result.by
 

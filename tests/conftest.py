@@ -45,6 +45,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     running = _server(tmp_path_factory.mktemp("postgres"))
     # In a loop of its own: fixtures and tests may ask for it from inside of theirs.
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(running) as url:
+        _soon_forget_who_does_not_log_in(url)
         create_database(url, _TEMPLATE, template="template0")
         migrate(database(url, _TEMPLATE))
         yield url
@@ -90,6 +91,16 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
     create_database(postgres_server, "without_schema", template="template0")
     yield database(postgres_server, "without_schema")
     drop_database(postgres_server, "without_schema")
+
+
+def _soon_forget_who_does_not_log_in(url: str) -> None:
+    """A task that is cancelled while it connects leaves its connection open (psycopg keeps it).
+
+    Before it drops any database, the server waits for all who log in: for a minute by default.
+    """
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("alter system set authentication_timeout = '10s'")
+        conn.execute("select pg_reload_conf()")
 
 
 def database(url: str, name: str) -> str:

@@ -171,7 +171,7 @@ class PostgresCases:
         """See `CaseStore.show`."""
         values = {"tenant": self._tenant, "case": prose(case_id)}
         async with connection(self._pool) as conn:
-            found = await conn.execute(f"{queries.ITEMS} and c.case_id = %(case)s", values)
+            found = await conn.execute(queries.DETAIL, values)
             row = await found.fetchone()
             if row is None:
                 raise _no_such(case_id)

@@ -143,11 +143,12 @@ with audited as materialized (
 update cases c set touched_at = %(at)s
 from audited a where c.tenant = %(tenant)s and c.case_id = a.case_id
 """
-ITEMS = """
-select c.case_id, c.definition_id, c.key, c.number, c.version, c.status, c.state, c.taken,
-    c.opened_at, c.last_event_at, c.wake_at, c.waiting_for, c.closed_at, c.closed_by
-from cases c where c.tenant = %(tenant)s
-"""
+_ITEM = """c.case_id, c.definition_id, c.key, c.number, c.version, c.status, c.taken, c.opened_at,
+    c.last_event_at, c.wake_at, c.waiting_for, c.closed_at, c.closed_by"""
+ITEMS = f"select {_ITEM} from cases c where c.tenant = %(tenant)s"  # noqa: S608 - constant parts
+DETAIL = f"""
+select {_ITEM}, c.state from cases c where c.tenant = %(tenant)s and c.case_id = %(case)s
+"""  # noqa: S608 - constant parts
 QUEUED_IDS = """
 select q.run_id from case_runs q join cases c using (tenant, definition_id, key_hash)
 where c.tenant = %(tenant)s and c.case_id = %(case)s and c.status = 'open'

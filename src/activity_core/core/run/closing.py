@@ -7,15 +7,12 @@ status, and why it failed. What somebody undid did not fail; what fails and may,
 from collections.abc import Sequence
 
 from activity_core.core.definition.definition import ActivityDefinition
-from activity_core.core.human.log import Action
 from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.compensation import rule_of, template_of
+from activity_core.core.run.join import is_failure
 from activity_core.core.run.run import RunFailure, RunStatus
-from activity_core.core.run.tally import Tally
+from activity_core.core.run.tally import MOST_NAMED, Tally
 from activity_core.core.run.task import TaskStatus
-
-MOST_NAMED = 3
-"""How many failed tasks the failure of a run names."""
 
 
 def ending_of(
@@ -45,8 +42,7 @@ def _is_failure(definition: ActivityDefinition, tally: Tally) -> bool:
     """Of a task for good, which is not undone, and which the run does not do without."""
     if tally.role is not TaskRole.TASK or tally.undone:
         return False
-    expired = tally.status is TaskStatus.EXPIRED and tally.outcome == Action.EXPIRED
-    if tally.status is not TaskStatus.FAILED and not expired:
+    if not is_failure(tally.status, tally.outcome):
         return False
     template = template_of(definition, tally.rule, tally.spec_id)
     return rule_of(definition, tally.rule).on_failure(template) != "continue"

@@ -32,11 +32,14 @@ def fate_of(step: TaskStep, status: str, outcome: str) -> Fate:
         return Fate.SUCCEEDED
     if (status, outcome) == _NOT_WANTED:
         return Fate.PASSED_OVER
-    if status == EXPIRED and outcome not in {"", EXPIRED}:
-        return Fate.SUCCEEDED
-    if status in {FAILED, EXPIRED}:
+    if is_failure(status, outcome):
         return Fate.SUCCEEDED if step.on_failure == "continue" else Fate.FAILED
-    return Fate.BLOCKED
+    return Fate.SUCCEEDED if status == EXPIRED else Fate.BLOCKED
+
+
+def is_failure(status: str, outcome: str) -> bool:
+    """It failed for good, or expired without an outcome of its own."""
+    return status == FAILED or (status == EXPIRED and outcome in {"", EXPIRED})
 
 
 def join_holds(join: str, fates: Sequence[Fate | None]) -> bool | None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.task import TaskStatus
 
+MOST_NAMED = 3
+"""Ids that a tally has, and that the failure of a run names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -13,7 +16,7 @@ class Tally:
 
     Attributes:
         undone: whether they are of groups that have compensations.
-        some: ids of a few of them, in order of items.
+        some: ids of the first of them, in order of items.
     """
 
     rule: str

@@ -17,13 +17,12 @@ from activity_core.core.errors import (
 from activity_core.core.jsontext import JsonValue, canonical_json
 from activity_core.core.run.announcing import task_ended
 from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
+from activity_core.core.run.task_outputs import MAX_BYTES
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.task_ledger import TaskLedger
 from activity_core.services.performer import DONE, FAILED
 
-MAX_BYTES = 1 << 20
-"""Of the outputs, as for every other task."""
 REPORTED = "reported"
 """The type of a failure that the other side told by itself."""
 SHORTEST_KEY = 16

@@ -12,9 +12,9 @@ from temporalio.common import RawValue
 from activity_core.core.errors import MalformedJsonError
 from activity_core.core.jsontext import JsonValue, canonical_json, parse_json
 from activity_core.core.run.errors import TaskFailedError
+from activity_core.core.run.task_outputs import TOO_LARGE, UNSERIALISABLE
 
 _JSON, _NULL = frozenset({"json/plain", "json/protobuf"}), "binary/null"
-
 
 MOST_ARGUMENTS = 1 << 20
 """Bytes of JSON; Temporal refuses what is above 2 MiB, together with the workflow that sends it."""
@@ -29,7 +29,7 @@ def check_arguments(args: Sequence[JsonValue]) -> None:
     size = len(canonical_json(list(args)))
     if size > MOST_ARGUMENTS:
         message = f"its arguments are {size} bytes, over the limit of {MOST_ARGUMENTS}"
-        raise TaskFailedError(message, type="too_large", retryable=False)
+        raise TaskFailedError(message, type=TOO_LARGE, retryable=False)
 
 
 def outputs_of(answer: RawValue) -> JsonValue:
@@ -51,4 +51,4 @@ def outputs_of(answer: RawValue) -> JsonValue:
 
 
 def _refused(message: str) -> TaskFailedError:
-    return TaskFailedError(message, type="unserialisable", retryable=False)
+    return TaskFailedError(message, type=UNSERIALISABLE, retryable=False)

@@ -12,8 +12,11 @@ from activity_core.core import ids
 from activity_core.core.definition.definition import ActivityDefinition, Rule
 from activity_core.core.definition.task_template import TaskTemplate
 from activity_core.core.definition.work import Work
+from activity_core.core.jsontext import JsonValue
+from activity_core.core.rules.human_words import MAX_PRINCIPAL
 from activity_core.core.rules.patience import patience_of
 from activity_core.core.rules.task_spec import TaskKind, TaskRole, TaskSpec
+from activity_core.core.rules.task_words import title_of
 from activity_core.core.run.progress import Patience
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskResult, TaskStatus
 
@@ -28,7 +31,6 @@ OPERATORS = "operators"
 GIVEN_UP = TaskResult(TaskStatus.CANCELLED, "cancelled", comment="what it belongs to is undone")
 """How every open task of a group ends that is compensated."""
 
-_MOST_TITLE, _MOST_PRINCIPAL = 500, 200
 _NEVER = Patience(1, 1.0, 1.0, 30.0)
 _DONE = frozenset({TaskStatus.COMPLETED, TaskStatus.COMPENSATED})
 
@@ -71,21 +73,26 @@ def help_with(
 ) -> NewTask:
     """A person is to undo what a compensation that failed for good did not."""
     why = compensation.result.error if compensation.result else ""
-    title = f"Undo by hand: {undone.title}"
     description = (
         f"The compensation of task {undone.spec_id} ({undone.task_id}) failed and is not tried "
         f"again. Undo by hand what it did, then complete this task.\n\n{why}"
     )
+    inputs: dict[str, JsonValue] = {
+        "title": f"Undo by hand: {undone.title}",
+        "description": description,
+        "form": None,
+        "outcomes": [],
+    }
     spec_id = compensation.spec_id + HELP
-    owner = (definition.owner or OPERATORS)[:_MOST_PRINCIPAL]
+    owner = (definition.owner or OPERATORS)[:MAX_PRINCIPAL]
     spec = TaskSpec(
         task_id=ids.task_id(compensation.run_id, compensation.rule, spec_id, compensation.item),
         rule=compensation.rule,
         spec_id=spec_id,
         item=compensation.item,
         kind=TaskKind.HUMAN,
-        title=title[:_MOST_TITLE],
-        inputs={"title": title, "description": description, "form": None, "outcomes": []},
+        title=title_of({}, inputs, spec_id),
+        inputs=inputs,
         needs=(),
         queue=None,
         patience=_NEVER,

@@ -1,7 +1,7 @@
 """The ledger of runs: claimed by their execution, recorded once, closed once.
 
-`services.runner` is the only writer besides the auditor. Whatever is written twice keeps what was
-written first.
+`services.run_recorder` and `run_closer` write it; the auditor closes what they will not, and runs
+of cases are recorded by `ports.cases`. Whatever is written twice keeps what was written first.
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from activity_core.core.run.run import Execution, PendingRun, RunStatus
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run that is not closed, as the auditor sees it. `claimed`: its workflow has begun."""
+    """A run that is not closed, as the auditor sees it."""
 
     run_id: str
     definition_id: str

@@ -31,7 +31,7 @@ MOST = 100
 
 
 class Compensator:
-    """Runs of one tenant that undo what they did."""
+    """Compensations of one tenant."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The decider: from a claimed run to what is recorded about it, or to what must be asked first.
 
-Called by `services.runner` inside its transaction. Whatever goes wrong with one run becomes the
-failure of that run; only an outage is everybody's.
+Called by `services.run_recorder` and `case_turns` inside their transactions. Whatever goes wrong
+with one run becomes the failure of that run; only an outage is everybody's.
 """
 
 from collections.abc import Mapping

@@ -2,8 +2,8 @@
 
 In: pending runs. Out: executions, committed and leased, then started under their derived id; a
 crash in between is repaired by starting the same id again. So do tasks that no run carries out. It
-also delivers signals: doorbells to workflows that wait for a task, and to workflows of displaced
-runs that they are to end.
+also delivers signals: doorbells to workflows that wait for a task, and to workflows of runs that
+were ended that they are to end as well.
 """
 
 import asyncio

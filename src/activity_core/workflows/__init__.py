@@ -1,4 +1,4 @@
-"""Workflows: `RunActivity`, the Temporal activities behind it, and the worker that serves both.
+"""Workflows, the Temporal activities behind them, and the workers that serve both.
 
 Workflow code only orchestrates: no conditions, clock, randomness or I/O; ids in, ids out.
 """

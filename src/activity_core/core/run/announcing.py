@@ -170,7 +170,7 @@ def run_lost(
     deployment: str,
     at: datetime,
 ) -> Announcement:
-    """`run.failed` about a run whose workflow ended without a word."""
+    """`run.failed` about a run that its workflow says nothing of: lost, or ended from outside."""
     data: dict[str, JsonValue] = {
         "run_id": run_id,
         "definition_id": definition_id,

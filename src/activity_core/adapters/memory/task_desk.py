@@ -7,11 +7,9 @@ from datetime import datetime
 
 from activity_core.adapters.memory.new_tasks import insert_waiting
 from activity_core.adapters.memory.outbox import announce
-from activity_core.adapters.memory.rows import TaskRow
 from activity_core.adapters.memory.state import State, Tables
 from activity_core.adapters.memory.task_ledger import signal
-from activity_core.adapters.memory.task_rows import store
-from activity_core.core.errors import NotFoundError
+from activity_core.adapters.memory.task_rows import store, task_row
 from activity_core.core.human.log import LogEntry
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance
@@ -68,11 +66,11 @@ class MemoryTaskDesk:
     @asynccontextmanager
     async def _open(self, task_id: str) -> AsyncIterator[OpenTask]:
         async with self._state.transaction() as tables:
-            yield MemoryOpenTask(self._state, tables, _row(tables, task_id).task)
+            yield MemoryOpenTask(self._state, tables, task_row(tables, task_id).task)
 
     async def log(self, task_id: str) -> Sequence[LogEntry]:
         """See `TaskDesk.log`."""
-        _row(self._state.tables, task_id)
+        task_row(self._state.tables, task_id)
         return self._state.tables.task_log.get(task_id, ())
 
     async def due(self, limit: int, at: datetime) -> Sequence[str]:
@@ -85,10 +83,3 @@ class MemoryTaskDesk:
             and row.task.clock.wake_at <= at
         ]
         return [task_id for _, task_id in sorted(waking)[:limit]]
-
-
-def _row(tables: Tables, task_id: str) -> TaskRow:
-    row = tables.tasks.get(task_id)
-    if row is None:
-        raise NotFoundError("no such task", subject=f"task {task_id}")
-    return row

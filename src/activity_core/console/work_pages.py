@@ -54,12 +54,15 @@ class WorkPages:
         """One run: why it is there, its tasks as a graph, and what was done to it."""
         start = asked_offset(request)
         run: Any = await self._parts.explain.run(request.path_params["run_id"])
-        tasks = run["tasks"]
+        tasks = sorted(run["tasks"], key=lambda task: (task["rule"], task["item"]))
+        drawn = drawings(tasks) if len(tasks) <= DRAWN else []
+        if drawn:
+            tasks = [box.task for drawing in drawn for box in drawing.boxes]
         end = start + PAGE_SIZE
         return page(
             "run.html",
             run=run,
-            drawings=drawings(tasks) if len(tasks) <= DRAWN else [],
+            drawings=drawn,
             counts=Counter(task["status"] for task in tasks),
             rows=tasks[start:end],
             cursor=start or None,

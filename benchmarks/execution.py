@@ -19,6 +19,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from activity_core.adapters.temporal.engine import TemporalEngine
+from activity_core.adapters.temporal.search_attributes import add_search_attributes
 from activity_core.bootstrap.system import System, open_system
 from activity_core.bootstrap.worker_steps import run_steps
 from activity_core.core import ids
@@ -162,7 +163,7 @@ def _alone(pending: Sequence[PendingRun]) -> Sequence[Execution]:
 
 
 async def _carry_out(client: Client, execution: Execution) -> None:
-    await TemporalEngine(client, RUNS_QUEUE).start(execution)
+    await TemporalEngine(client, RUNS_QUEUE, searchable=True).start(execution)
     await client.get_workflow_handle(execution.workflow_id).result()
 
 
@@ -171,6 +172,7 @@ async def _at_work(settings: Settings) -> AsyncIterator[tuple[System, Client]]:
     async with open_system(settings) as system:
         await apply(system, parse_definitions(DEFINITIONS, file="bench.yaml"))
         client = await system.temporal_when_there()
+        await add_search_attributes(client)
         async with (
             bare_worker(client),
             bare_activities_worker(client),

@@ -148,14 +148,13 @@ async def test_a_failed_task_is_skipped_and_the_run_goes_on(
     )
 
     async def found() -> dict[str, str] | None:
+        ended = {
+            "failed": 'ActivityOutcome = "failed"',
+            "completed": 'ExecutionStatus = "Completed" and ActivityOutcome is null',
+        }
         outcomes = {
-            outcome: [
-                each.id
-                async for each in temporal.list_workflows(
-                    f'{asked} and ActivityOutcome = "{outcome}"'
-                )
-            ]
-            for outcome in ("failed", "completed")
+            outcome: [each.id async for each in temporal.list_workflows(f"{asked} and {query}")]
+            for outcome, query in ended.items()
         }
         return {name: ids[0] for name, ids in outcomes.items()} if all(outcomes.values()) else None
 

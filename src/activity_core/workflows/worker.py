@@ -1,4 +1,4 @@
-"""The worker: serves `RunActivity` and its steps, and the task queues that templates name.
+"""The workers: of our workflows with their steps, and of the task queues that templates name.
 
 The only place that says which modules the workflow sandbox passes through: those without a state,
 whose reloading for every workflow would cost a third more of CPU (16 instead of 12 ms) and twice
@@ -34,7 +34,12 @@ PASSED_THROUGH = (
     "activity_core.workflows.failures",
     "activity_core.workflows.machine_tasks",
     "activity_core.workflows.messages",
+    "activity_core.workflows.ongoing_case",
+    "activity_core.workflows.outcome",
     "activity_core.workflows.outside",
+    "activity_core.workflows.perform_task",
+    "activity_core.workflows.run_activity",
+    "activity_core.workflows.slot_tick",
     "activity_core.workflows.task_graph",
 )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from activity_core.api.body import Body, Words, documented, json_body
+from activity_core.api.body import Body, Why, documented, json_body
 from activity_core.api.instant import Instant
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
@@ -32,7 +32,7 @@ class Backfilling(Body):
     max_concurrent: Annotated[int, Field(ge=1, le=MOST_CONCURRENT)] = 1
     dry_run: bool = False
     confirm: bool = False
-    reason: Annotated[Words, Field(max_length=2_000)] = ""
+    reason: Why = ""
     request_id: Annotated[str | None, Field(max_length=64)] = None
 
 

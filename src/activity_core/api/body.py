@@ -7,7 +7,7 @@ In: the request's stream. Out: bytes, or a model read from JSON that is as stric
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activity_core.api.parts import ApiLimits
@@ -29,6 +29,16 @@ class Body(BaseModel):
 
 Words = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """Text without the one character that PostgreSQL's has not."""
+
+Why = Annotated[Words, Field(max_length=2_000)]
+"""A reason; it is kept on record."""
+
+
+class Because(Body):
+    """Why somebody does this; it is kept on record."""
+
+    reason: Why = ""
+
 
 BodyT = TypeVar("BodyT", bound=Body)
 
@@ -81,6 +91,9 @@ def json_body(model: type[BodyT]) -> Callable[[Request], Awaitable[BodyT]]:
             raise BadInputError("; ".join(issues)) from None
 
     return read
+
+
+Reason = Annotated[Because, Depends(json_body(Because))]
 
 
 def documented(

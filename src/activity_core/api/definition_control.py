@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from activity_core.api.body import Body, Words, documented, json_body
+from activity_core.api.body import Because, Body, Reason, documented, json_body
 from activity_core.api.definitions import definition_answer
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
@@ -18,12 +18,6 @@ router = APIRouter(
 )
 
 
-class Because(Body):
-    """Why somebody does this; it is kept in the registry's log."""
-
-    reason: Annotated[Words, Field(max_length=2_000)] = ""
-
-
 class Triggering(Body):
     """A manual request; the same `request_id` again finds the same run."""
 
@@ -33,7 +27,6 @@ class Triggering(Body):
 
 _CHANGED = problems(_404="no such definition", _409="its state does not allow this")
 WHY = documented(Because, {"reason": "the mail server is being moved"}, required=False)
-Reason = Annotated[Because, Depends(json_body(Because))]
 
 
 @router.delete("", response_model=DefinitionItem, responses=_CHANGED)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from activity_core.api.body import Body, Words, documented, json_body
+from activity_core.api.body import Body, Why, Words, documented, json_body
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Filter, Limit, StrictRoute, moment, problems
@@ -35,7 +35,7 @@ class Replaying(Body):
     until: Annotated[str, Field(max_length=64)] | None = None
     rate: Annotated[float, Field(gt=0, le=MOST_RATE, strict=False)] | None = None
     dry_run: bool = False
-    reason: Annotated[Words, Field(max_length=2_000)] = ""
+    reason: Why = ""
     request_id: Annotated[str | None, Field(max_length=64)] = None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from activity_core.api.body import Body, Words, documented, json_body
+from activity_core.api.body import Because, Reason, Words, documented, json_body
 from activity_core.api.definitions import definition_answer
 from activity_core.api.parts import Actor, ApiParts, Parts
 from activity_core.api.problem import JsonResponse
@@ -22,10 +22,8 @@ router = APIRouter(
     prefix="/v1/definitions/{definition_id}", tags=["definitions"], route_class=StrictRoute
 )
 
-Why = Annotated[Words, Field(max_length=2_000)]
 
-
-class RollingOut(Body):
+class RollingOut(Because):
     """A new version and who gets it: `percent` of the occurrences, or of what `key` gives.
 
     It stops by itself when, of at least `min_runs` that are over, more than `stop_at` failed.
@@ -36,16 +34,9 @@ class RollingOut(Body):
     key: Annotated[Words | None, Field(max_length=1_000)] = None
     stop_at: Annotated[float, Field(ge=0, le=1)] = 0.2
     min_runs: Annotated[int, Field(ge=1, le=10_000)] = 20
-    reason: Why = ""
 
 
-class Promoting(Body):
-    """Why; kept in the registry's log."""
-
-    reason: Why = ""
-
-
-class RollingBack(Promoting):
+class RollingBack(Because):
     """`to`: a version; else the rollout that is under way stops, or the one before comes back."""
 
     to: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
@@ -81,14 +72,11 @@ async def start_rollout(
 @router.post(
     "/promote",
     response_model=DefinitionItem,
-    openapi_extra=documented(Promoting, {"reason": "a week without failures"}, required=False),
+    openapi_extra=documented(Because, {"reason": "a week without failures"}, required=False),
     responses=_CHANGED,
 )
 async def promote_definition(
-    parts: Parts,
-    actor: Actor,
-    definition_id: str,
-    because: Annotated[Promoting, Depends(json_body(Promoting))],
+    parts: Parts, actor: Actor, definition_id: str, because: Reason
 ) -> Response:
     """Put the candidate of its rollout in force for all."""
     await parts.rollout_desk.promote(definition_id, actor, because.reason)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from activity_core.api.body import Body, Words, documented, json_body
+from activity_core.api.body import Because, Reason, documented, json_body
 from activity_core.api.parts import Actor, ApiParts, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import StrictRoute, problems
@@ -14,14 +14,6 @@ from activity_core.api.shapes.runs import RerunAnswer, RunStanding, TaskItem
 from activity_core.services.rerun import RerunRequest
 
 router = APIRouter(prefix="/v1", tags=["runs"], route_class=StrictRoute)
-
-Why = Annotated[Words, Field(max_length=2_000)]
-
-
-class Because(Body):
-    """Why somebody does this; it is kept in the run's log."""
-
-    reason: Why = ""
 
 
 class Cancelling(Because):
@@ -40,7 +32,6 @@ class Rerunning(Because):
 
 _RUN = problems(_404="no such run", _409="its state does not allow this")
 _WHY = documented(Because, {"reason": "the shop sent it twice"}, required=False)
-Reason = Annotated[Because, Depends(json_body(Because))]
 
 
 @router.post(

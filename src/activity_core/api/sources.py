@@ -4,7 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from activity_core.api.definition_control import WHY, Reason
+from activity_core.api.body import Reason
+from activity_core.api.definition_control import WHY
 from activity_core.api.parts import Actor, Parts
 from activity_core.api.problem import JsonResponse
 from activity_core.api.route import Cursor, Limit, StrictRoute, ids_of_page, listing, problems

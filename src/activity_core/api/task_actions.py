@@ -23,11 +23,11 @@ router = APIRouter(prefix="/v1/tasks/{task_id}", tags=["tasks"], route_class=Str
 Name = Annotated[Words, Field(min_length=1, max_length=200)]
 """Of a person or a group."""
 
-_REFUSED = {
-    "_400": "the body does not fit",
-    "_404": "no such task",
-    "_409": "somebody else has it, its state does not allow it, or it is another revision",
-}
+_REFUSED = problems(
+    _400="the body does not fit",
+    _404="no such task",
+    _409="somebody else has it, its state does not allow it, or it is another revision",
+)
 
 
 class Asking(Body):
@@ -55,6 +55,10 @@ class Explaining(Asking):
     comment: Annotated[Words, Field(min_length=1, max_length=20_000)]
 
 
+Asked = Annotated[Asking, Depends(json_body(Asking))]
+Explained = Annotated[Explaining, Depends(json_body(Explaining))]
+
+
 class Completing(Asking):
     """What somebody says about a task they did; `data` must fit the task's form."""
 
@@ -66,11 +70,9 @@ class Completing(Asking):
     "/claim",
     response_model=TaskItem,
     openapi_extra=documented(Asking, {"by": "ann"}, required=False),
-    responses=problems(**_REFUSED),
+    responses=_REFUSED,
 )
-async def claim_task(
-    parts: Parts, actor: Actor, task_id: str, said: Annotated[Asking, Depends(json_body(Asking))]
-) -> Response:
+async def claim_task(parts: Parts, actor: Actor, task_id: str, said: Asked) -> Response:
     """Have a task for oneself. Of two at once one gets it, the other is told who."""
     await parts.task_inbox.claim(task_id, said.request(actor))
     return await _shown(parts, task_id)
@@ -80,11 +82,9 @@ async def claim_task(
     "/unclaim",
     response_model=TaskItem,
     openapi_extra=documented(Asking, {"by": "ann"}, required=False),
-    responses=problems(**_REFUSED),
+    responses=_REFUSED,
 )
-async def unclaim_task(
-    parts: Parts, actor: Actor, task_id: str, said: Annotated[Asking, Depends(json_body(Asking))]
-) -> Response:
+async def unclaim_task(parts: Parts, actor: Actor, task_id: str, said: Asked) -> Response:
     """Have it no more; it is for whom it was."""
     await parts.task_inbox.unclaim(task_id, said.request(actor))
     return await _shown(parts, task_id)
@@ -94,7 +94,7 @@ async def unclaim_task(
     "/delegate",
     response_model=TaskItem,
     openapi_extra=documented(Delegating, {"user": "bob", "comment": "knows the customer"}),
-    responses=problems(**_REFUSED),
+    responses=_REFUSED,
 )
 async def delegate_task(
     parts: Parts,
@@ -112,14 +112,9 @@ async def delegate_task(
     "/return",
     response_model=TaskItem,
     openapi_extra=documented(Explaining, {"comment": "I know the customer in private"}),
-    responses=problems(**_REFUSED),
+    responses=_REFUSED,
 )
-async def return_task(
-    parts: Parts,
-    actor: Actor,
-    task_id: str,
-    said: Annotated[Explaining, Depends(json_body(Explaining))],
-) -> Response:
+async def return_task(parts: Parts, actor: Actor, task_id: str, said: Explained) -> Response:
     """Give it back to its groups, and say why."""
     await parts.task_inbox.give_back(task_id, said.request(actor))
     return await _shown(parts, task_id)
@@ -131,7 +126,7 @@ async def return_task(
     openapi_extra=documented(
         Completing, {"outcome": "done", "data": {"reached": True}, "comment": "paid by Friday"}
     ),
-    responses=problems(**_REFUSED, _422="the data does not fit its form; with `pointers`"),
+    responses=_REFUSED | problems(_422="the data does not fit its form; with `pointers`"),
 )
 async def complete_task(
     parts: Parts,
@@ -149,14 +144,9 @@ async def complete_task(
     "/reject",
     response_model=TaskItem,
     openapi_extra=documented(Explaining, {"comment": "there is no such invoice"}),
-    responses=problems(**_REFUSED),
+    responses=_REFUSED,
 )
-async def reject_task(
-    parts: Parts,
-    actor: Actor,
-    task_id: str,
-    said: Annotated[Explaining, Depends(json_body(Explaining))],
-) -> Response:
+async def reject_task(parts: Parts, actor: Actor, task_id: str, said: Explained) -> Response:
     """Turn it down for good, and say why: the task failed, with outcome `rejected`."""
     await parts.task_inbox.reject(task_id, said.request(actor))
     return await _shown(parts, task_id)
@@ -166,14 +156,9 @@ async def reject_task(
     "/comments",
     response_model=TaskItem,
     openapi_extra=documented(Explaining, {"comment": "called twice, nobody answers"}),
-    responses=problems(**_REFUSED),
+    responses=_REFUSED,
 )
-async def comment_task(
-    parts: Parts,
-    actor: Actor,
-    task_id: str,
-    said: Annotated[Explaining, Depends(json_body(Explaining))],
-) -> Response:
+async def comment_task(parts: Parts, actor: Actor, task_id: str, said: Explained) -> Response:
     """Say something about it; it stays in the log."""
     await parts.task_inbox.comment(task_id, said.request(actor))
     return await _shown(parts, task_id)

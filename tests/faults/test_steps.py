@@ -23,8 +23,6 @@ async def seen(
 async def test_whoever_goes_on_does_what_is_left_and_nothing_else(
     running: Installation, seen: Seen
 ) -> None:
-    import pickle
-
     assert count(seen, RUNS) == []
     await running.assert_invariants()
 

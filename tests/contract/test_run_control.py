@@ -21,6 +21,7 @@ from tests.contract.stores import (
 
 from activity_core.core import ids
 from activity_core.core.errors import NotFoundError
+from activity_core.core.human.log import Action, LogEntry
 from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.ending import said_by
 from activity_core.core.run.run import Execution, RunFailure, RunStatus
@@ -99,6 +100,8 @@ async def test_a_cancelled_run_ends_with_its_tasks_and_its_workflow_is_told(stor
     assert (task.status, task.result) == (TaskStatus.CANCELLED, BY_ANN.task)
     assert await stores.outgoing() == [f"end of {task_id}", f"end of {run_id}"]
     assert await signals(stores) == [(execution.workflow_id, SignalKind.CANCEL)]
+    line = LogEntry(Action.CANCELLED, AT, "ann", comment=BY_ANN.task.comment)
+    assert (list(await stores.task_desk.log(task_id)), task.revision) == ([line], 1)
 
 
 async def test_a_pending_run_that_is_cancelled_never_starts(stores: Stores):
@@ -156,6 +159,9 @@ async def test_a_skipped_task_is_over_and_its_run_looks_again(stores: Stores, ki
         await held.skip(wanted.task_id, SKIPPED, [announcement("skip", run_id)], AT)
     task = await stores.task_ledger.get(wanted.task_id)
     assert (task.status, task.result) == (TaskStatus.SKIPPED, SKIPPED)
+    line = LogEntry(Action.SKIPPED, AT, SKIPPED.by, comment=SKIPPED.comment)
+    said = ([line], 1) if kind is TaskKind.HUMAN else ([], 0)
+    assert (list(await stores.task_desk.log(wanted.task_id)), task.revision) == said
     assert await stores.outgoing() == ["skip"]
     assert await signals(stores) == [(execution.workflow_id, SignalKind.TASKS_CHANGED)]
     done = TaskResult(TaskStatus.COMPLETED, "done")

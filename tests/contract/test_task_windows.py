@@ -8,7 +8,7 @@ from tests.contract.stores import AT, ID, SECOND, Stores, announcement, event, s
 
 from activity_core.core import ids
 from activity_core.core.errors import NotFoundError, RejectedError
-from activity_core.core.human.log import Action, LogEntry
+from activity_core.core.human.log import TIME, Action, LogEntry
 from activity_core.core.rules.late import LateWords
 from activity_core.core.rules.task_spec import TaskKind, TaskRole, TaskSpec
 from activity_core.core.run.run import COMPENSATE, RunFailure, RunStatus
@@ -202,6 +202,19 @@ async def test_many_end_in_the_same_way_and_only_those_are_told_of(stores: Store
     assert results[0] is not None
     assert (results[0].status, results[0].outcome) == (TaskStatus.SKIPPED, "skipped")
     assert results[0].comment.startswith("no")
+
+
+async def test_the_log_of_a_human_task_tells_what_ended_it(stores: Stores):
+    run_id = stores.run_id(event())
+    person, automated = spec(run_id, kind=TaskKind.HUMAN), machine(run_id, item=1)
+    await stores.recorded(person, automated)
+    said = {each.task_id: announcement(f"e{each.item}", run_id) for each in (person, automated)}
+    for _ in range(2):
+        await stores.task_ledger.end(run_id, SKIPPED, AT, said)
+    [line] = await stores.task_desk.log(person.task_id)
+    assert line == LogEntry(Action.SKIPPED, AT, TIME, comment=line.comment)
+    assert line.comment.startswith("no")
+    assert await stores.task_desk.log(automated.task_id) in ([], ())
 
 
 async def test_open_tasks_are_the_first_in_a_status(stores: Stores):

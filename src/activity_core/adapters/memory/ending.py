@@ -6,6 +6,7 @@ from datetime import datetime
 
 from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.state import State, Tables
+from activity_core.adapters.memory.task_rows import end
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.ending import Ending, OpenWork
 from activity_core.core.run.run import OPEN, RunStatus
@@ -49,9 +50,7 @@ def end_runs(
 
 def _cancel_tasks(tables: Tables, run_id: str, ending: Ending, at: datetime) -> None:
     for task in _open_tasks(tables, run_id):
-        row = tables.tasks[task.task_id]
-        ended = replace(task, status=ending.task.status, result=ending.task)
-        tables.tasks[task.task_id] = replace(row, task=ended, finished_at=at)
+        end(tables, tables.tasks[task.task_id], ending.task, at)
 
 
 def _open_tasks(tables: Tables, run_id: str) -> list[TaskInstance]:

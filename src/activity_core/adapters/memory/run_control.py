@@ -11,6 +11,7 @@ from activity_core.adapters.memory.outbox import announce
 from activity_core.adapters.memory.reopening import reopen
 from activity_core.adapters.memory.rows import DecisionRow, RunLogRow, RunRow
 from activity_core.adapters.memory.state import State, Tables
+from activity_core.adapters.memory.task_rows import end
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
 from activity_core.core.errors import ConflictError, NotFoundError
@@ -115,9 +116,7 @@ class MemoryHeldRun:
         self, task_id: str, result: TaskResult, told: Sequence[Announcement], at: datetime
     ) -> None:
         """See `HeldRun.skip`."""
-        row = self._tables.tasks[task_id]
-        task = replace(row.task, status=result.status, result=result)
-        self._tables.tasks[task_id] = replace(row, task=task, finished_at=at)
+        end(self._tables, self._tables.tasks[task_id], result, at)
         announce(self._state, self._tables, told, at)
         self._ring()
 

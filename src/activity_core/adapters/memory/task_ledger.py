@@ -7,9 +7,15 @@ from datetime import datetime
 
 from activity_core.adapters.memory.new_tasks import insert, insert_waiting
 from activity_core.adapters.memory.outbox import announce
-from activity_core.adapters.memory.rows import TaskRow
 from activity_core.adapters.memory.state import State, Tables
-from activity_core.adapters.memory.task_rows import instance, is_left, store, tallied, task_row
+from activity_core.adapters.memory.task_rows import (
+    end,
+    instance,
+    is_left,
+    store,
+    tallied,
+    task_row,
+)
 from activity_core.core.errors import NotFoundError
 from activity_core.core.rules.late import LateWords
 from activity_core.core.rules.task_spec import TaskKind, TaskRole
@@ -76,7 +82,7 @@ class MemoryTaskLedger:
             row = task_row(tables, task_id)
             if row.task.status in FINAL:
                 return instance(row)
-            _end(tables, row, result, at)
+            end(tables, row, result, at)
             if ring:
                 signal(self._state, tables, row.task)
             announce(self._state, tables, announcements, at)
@@ -97,7 +103,7 @@ class MemoryTaskLedger:
             mine = [row for row in rows if row.task.run_id == run_id]
             open_ = [row for row in mine if row.task.status not in FINAL]
             for row in open_:
-                _end(tables, row, result, at)
+                end(tables, row, result, at)
             if ring and open_:
                 signal(self._state, tables, open_[0].task)
             said = [announcements[row.task.task_id] for row in open_]
@@ -204,17 +210,6 @@ class MemoryTaskLedger:
         for _, row in sorted(self._state.tables.tasks.items()):
             if row.task.run_id == run_id:
                 yield instance(row)
-
-
-def _end(tables: Tables, row: TaskRow, result: TaskResult, at: datetime) -> None:
-    clock = replace(row.task.clock, wake_at=None)
-    task = replace(row.task, status=result.status, result=result, clock=clock)
-    store(tables, replace(row, task=task, finished_at=at))
-    undoes = task.role is TaskRole.COMPENSATION and task.status is TaskStatus.COMPLETED
-    about = tables.tasks.get(task.about or "") if undoes else None
-    if about and about.task.status is TaskStatus.COMPLETED:
-        undone = replace(about.task, status=TaskStatus.COMPENSATED)
-        store(tables, replace(about, task=undone))
 
 
 def signal(state: State, tables: Tables, task: TaskInstance) -> None:

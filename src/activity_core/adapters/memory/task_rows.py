@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from activity_core.adapters.memory.rows import TaskRow
 from activity_core.adapters.memory.state import Tables
 from activity_core.core.errors import NotFoundError, RejectedError
+from activity_core.core.human.log import ended
 from activity_core.core.rules.task_spec import TaskKind, TaskRole
-from activity_core.core.run.tally import Tally
-from activity_core.core.run.task import FINAL, MOVES, TaskInstance, TaskStatus
+from activity_core.core.run.tally import MOST_NAMED, Tally
+from activity_core.core.run.task import FINAL, MOVES, TaskInstance, TaskResult, TaskStatus
 
-_SOME = 3
 _COUNTED = frozenset({TaskStatus.FAILED, TaskStatus.EXPIRED, TaskStatus.COMPENSATED})
 _ROLES = frozenset({TaskRole.TASK, TaskRole.COMPENSATION})
 
@@ -47,6 +48,27 @@ def store(tables: Tables, row: TaskRow) -> None:
     tables.tasks[row.task.task_id] = row
 
 
+def end(tables: Tables, row: TaskRow, result: TaskResult, at: datetime) -> None:
+    """A task is over. Its log says so if it is a person's; what it undid is undone."""
+    is_human = row.task.kind is TaskKind.HUMAN
+    task = replace(
+        row.task,
+        status=result.status,
+        result=result,
+        clock=replace(row.task.clock, wake_at=None),
+        revision=row.task.revision + is_human,
+    )
+    store(tables, replace(row, task=task, finished_at=at))
+    if is_human:
+        log = tables.task_log.get(task.task_id, ())
+        tables.task_log[task.task_id] = (*log, ended(result, at))
+    undoes = task.role is TaskRole.COMPENSATION and task.status is TaskStatus.COMPLETED
+    about = tables.tasks.get(task.about or "") if undoes else None
+    if about and about.task.status is TaskStatus.COMPLETED:
+        undone = replace(about.task, status=TaskStatus.COMPENSATED)
+        store(tables, replace(about, task=undone))
+
+
 def is_left(group: Sequence[TaskInstance], stop: str) -> bool:
     """Whether anything is left of a group, see `TaskLedger.window`."""
     if any(_is_left(task, stop) for task in group):
@@ -81,6 +103,6 @@ def tallied(tasks: Sequence[TaskInstance]) -> list[Tally]:
             (task.rule, task.item) in undone,
         )
         before = found.get(key, Tally(*key, count=0))
-        some = [*before.some, task.task_id][:_SOME]
+        some = [*before.some, task.task_id][:MOST_NAMED]
         found[key] = replace(before, count=before.count + 1, some=some)
     return [tally for _, tally in sorted(found.items())]

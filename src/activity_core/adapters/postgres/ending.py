@@ -11,6 +11,7 @@ from activity_core.adapters.postgres import task_rows
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection
 from activity_core.adapters.postgres.storable import prose
+from activity_core.adapters.postgres.task_ends import ending, values_of
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.ending import Ending, OpenWork
 from activity_core.core.run.task import TaskInstance
@@ -32,11 +33,7 @@ update runs set status = 'cancelled', finished_at = %(at)s, failure_code = %(cod
     failure_message = %(message)s
 where tenant = %(tenant)s and run_id = any(%(runs)s::text[])
 """
-_CANCEL_TASKS = """
-update tasks set status = %(status)s, outcome = %(outcome)s, comment = %(comment)s,
-    completed_by = %(by)s, wake_at = null, finished_at = %(at)s
-where tenant = %(tenant)s and run_id = any(%(runs)s::text[]) and finished_at is null
-"""
+_CANCEL_TASKS = ending("run_id = any(%(runs)s::text[]) and finished_at is null")
 # A workflow that carries out other runs as well goes on; it finds this one closed.
 _SIGNAL = """
 insert into pending_signals (tenant, run_id, workflow_id, kind)
@@ -68,7 +65,7 @@ async def lock_open_work(
 async def end_runs(
     conn: Connection,
     tenant: str,
-    ending: Ending,
+    why: Ending,
     kind: SignalKind,
     told: Mapping[str, Sequence[Announcement]],
     *,
@@ -82,12 +79,9 @@ async def end_runs(
         "at": at,
         "runs": list(told),
         "kind": kind.value,
-        "code": ending.failure.code,
-        "message": prose(ending.failure.message),
-        "status": ending.task.status.value,
-        "outcome": ending.task.outcome,
-        "comment": prose(ending.task.comment),
-        "by": ending.task.by,
+        "code": why.failure.code,
+        "message": prose(why.failure.message),
+        **values_of(why.task, at),
     }
     await conn.execute(_CLOSE, values)
     await conn.execute(_CANCEL_TASKS, values)

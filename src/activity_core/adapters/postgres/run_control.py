@@ -14,6 +14,7 @@ from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection, Pool, transaction
 from activity_core.adapters.postgres.reopening import reopen
 from activity_core.adapters.postgres.storable import prose
+from activity_core.adapters.postgres.task_ends import values_of
 from activity_core.core import ids
 from activity_core.core.errors import ConflictError, NotFoundError
 from activity_core.core.run.announcement import Announcement
@@ -93,14 +94,7 @@ class PostgresHeldRun:
         self, task_id: str, result: TaskResult, told: Sequence[Announcement], at: datetime
     ) -> None:
         """See `HeldRun.skip`."""
-        values = self._values | {
-            "task": task_id,
-            "status": result.status.value,
-            "outcome": result.outcome,
-            "comment": prose(result.comment),
-            "by": result.by,
-            "at": at,
-        }
+        values = self._values | {"task": task_id} | values_of(result, at)
         await self._conn.execute(queries.SKIP, values)
         await self._conn.execute(queries.RING, self._values)
         await post(self._conn, self._tenant, told, at)

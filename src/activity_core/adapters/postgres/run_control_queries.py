@@ -1,5 +1,7 @@
 """The SQL of control of runs."""
 
+from activity_core.adapters.postgres.task_ends import ending
+
 HOLD = """
 select r.run_id, r.definition_id, r.version, r.attempt, r.status, r.stop,
     r.recorded_at is not null as recorded,
@@ -18,11 +20,7 @@ join attempts a using (tenant, run_id, attempt)
 join executions e using (tenant, execution_id)
 where r.tenant = %(tenant)s and r.run_id = %(run)s and r.status = 'running'
 """
-SKIP = """
-update tasks set status = %(status)s, outcome = %(outcome)s, comment = %(comment)s,
-    completed_by = %(by)s, wake_at = null, finished_at = %(at)s
-where tenant = %(tenant)s and task_id = %(task)s
-"""
+SKIP = ending("task_id = %(task)s")
 FORGOTTEN = """
 select from run_events n left join events e on e.tenant = n.tenant
     and e.received_at = n.received_at and e.event_key = n.event_key

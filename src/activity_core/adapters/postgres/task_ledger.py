@@ -12,12 +12,12 @@ from activity_core.adapters.postgres.new_tasks import RunOf, insert, insert_wait
 from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import json_text, prose
-from activity_core.adapters.postgres.task_rows import ended
+from activity_core.adapters.postgres.task_ends import values_of
 from activity_core.core.errors import NotFoundError
 from activity_core.core.rules.late import LateWords
 from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.announcement import Announcement
-from activity_core.core.run.tally import Tally
+from activity_core.core.run.tally import MOST_NAMED, Tally
 from activity_core.core.run.task import (
     FINAL,
     NewTask,
@@ -28,9 +28,6 @@ from activity_core.core.run.task import (
 )
 from activity_core.core.run.window import BEFORE_ALL, parse_group
 from activity_core.ports.task_ledger import RunStates, TaskState
-
-_SOME = 3
-"""Ids in a tally."""
 
 
 class PostgresTaskLedger:
@@ -72,7 +69,7 @@ class PostgresTaskLedger:
             task = await self._stored(conn, task_id)
             if task.status in FINAL:
                 return task
-            await conn.execute(queries.FINISH, ended(self._tenant, [task_id], result, at))
+            await conn.execute(queries.FINISH, self._ended([task_id], result, at))
             undoes = task.role is TaskRole.COMPENSATION
             if undoes and result.status is TaskStatus.COMPLETED:
                 await conn.execute(queries.UNDONE, values | {"about": task.about})
@@ -91,7 +88,7 @@ class PostgresTaskLedger:
         ring: bool = False,
     ) -> Sequence[str]:
         """See `TaskLedger.end`; two round trips, however many they are."""
-        values = ended(self._tenant, list(announcements), result, at)
+        values = self._ended(list(announcements), result, at)
         async with transaction(self._pool) as conn:
             await conn.execute(queries.LOCK_RUN, {"tenant": self._tenant, "run": run_id})
             rows = await (await conn.execute(queries.FINISH, values)).fetchall()
@@ -190,7 +187,7 @@ class PostgresTaskLedger:
 
     async def tallies(self, run_id: str) -> Sequence[Tally]:
         """See `TaskLedger.tallies`."""
-        values = {"tenant": self._tenant, "run": run_id, "some": _SOME}
+        values = {"tenant": self._tenant, "run": run_id, "some": MOST_NAMED}
         async with connection(self._pool) as conn:
             rows = await (await conn.execute(queries.TALLIES, values)).fetchall()
         return [
@@ -200,6 +197,11 @@ class PostgresTaskLedger:
 
     def _of(self, task_id: str) -> dict[str, object]:
         return {"tenant": self._tenant, "task": prose(task_id)}
+
+    def _ended(
+        self, task_ids: Sequence[str], result: TaskResult, at: datetime
+    ) -> dict[str, object]:
+        return {"tenant": self._tenant, "tasks": task_ids, **values_of(result, at)}
 
     async def _one(self, query: str, values: Mapping[str, object]) -> DictRow | None:
         async with connection(self._pool) as conn:

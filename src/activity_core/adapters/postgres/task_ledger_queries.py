@@ -1,6 +1,7 @@
 """The SQL of the ledger of tasks. Most of it runs after `LOCK_RUN` or `LOCK_RUN_OF`."""
 
 from activity_core.adapters.postgres import task_rows
+from activity_core.adapters.postgres.task_ends import ending
 
 GET = f"""
 select {task_rows.COLUMNS} from tasks t join runs r using (tenant, run_id)
@@ -65,13 +66,7 @@ where t.tenant = %(tenant)s and t.task_id = %(task)s and t.late and t.finished_a
     and r.tenant = t.tenant and r.run_id = t.run_id
 returning {task_rows.COLUMNS}
 """  # noqa: S608 - constant parts
-FINISH = """
-update tasks set status = %(status)s, outcome = %(outcome)s, outputs = %(outputs)s,
-    error = %(error)s, comment = %(comment)s, completed_by = %(by)s, error_type = %(error_type)s,
-    wake_at = null, finished_at = %(at)s
-where tenant = %(tenant)s and task_id = any(%(tasks)s::text[]) and finished_at is null
-returning task_id
-"""
+FINISH = ending("task_id = any(%(tasks)s::text[]) and finished_at is null")
 UNDONE = """
 update tasks set status = 'compensated'
 where tenant = %(tenant)s and task_id = %(about)s and status = 'completed'

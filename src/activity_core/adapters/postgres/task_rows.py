@@ -1,11 +1,7 @@
 """Rows of tasks as the ledgers read them: `COLUMNS` of `tasks t join runs r`; and how they end."""
 
-from collections.abc import Sequence
-from datetime import datetime
-
 from psycopg.rows import DictRow
 
-from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.core.rules.task_spec import TaskKind, TaskRole
 from activity_core.core.run.task import FINAL, TaskClock, TaskInstance, TaskResult, TaskStatus
 
@@ -63,21 +59,3 @@ def instance(row: DictRow) -> TaskInstance:
         causation_depth=row["causation_depth"],
         run_attempt=row["run_attempt"],
     )
-
-
-def ended(
-    tenant: str, task_ids: Sequence[str], result: TaskResult, at: datetime
-) -> dict[str, object]:
-    """Parameters of a statement that ends tasks."""
-    return {
-        "tenant": tenant,
-        "tasks": list(task_ids),
-        "at": at,
-        "status": result.status.value,
-        "outcome": result.outcome,
-        "outputs": json_text(result.outputs),
-        "error": prose(result.error),
-        "comment": prose(result.comment),
-        "by": result.by,
-        "error_type": result.error_type,
-    }

@@ -11,6 +11,7 @@ from benchmarks import (
     batches,
     coalescing,
     execution,
+    inbox,
     ingress,
     intake,
     latency,
@@ -25,6 +26,7 @@ from benchmarks.figure import Figure, publish
 BENCHMARKS: Mapping[str, Callable[[], Awaitable[Sequence[Figure]]]] = {
     "runs": runs.measure,
     "execution": execution.measure,
+    "inbox": inbox.measure,
     "coalescing": coalescing.measure,
     "batches": batches.measure,
     "ingress": ingress.measure,

@@ -237,7 +237,7 @@ def test_several_people_at_once(postgres_url: str) -> None:
     run_state_machine_as_test(
         people,
         settings=settings(
-            max_examples=25,
+            max_examples=12,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),

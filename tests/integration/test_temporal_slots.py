@@ -112,7 +112,7 @@ def random_specs() -> Iterator[ScheduleSpec]:
 # Stretches without a change of the clock in any of the zones.
 @pytest.mark.parametrize(
     ("after", "days"),
-    [(datetime(2026, 5, 1, tzinfo=UTC), 120), (datetime(2026, 11, 10, 3, 7, tzinfo=UTC), 90)],
+    [(datetime(2026, 5, 1, tzinfo=UTC), 45), (datetime(2026, 11, 10, 3, 7, tzinfo=UTC), 60)],
 )
 async def test_previews_equal_what_temporal_does(client: Client, after: datetime, days: int):
     for spec in random_specs():

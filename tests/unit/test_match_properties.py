@@ -214,7 +214,7 @@ def asserted(index: MatchIndex, known: dict[int, ActivityDefinition], event: Any
 
 
 @given(st.lists(triggers, max_size=20), st.lists(events, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_it_finds_what_all_filters_say(many: Any, happened: Any) -> None:
     index, known = MatchIndex(), {}
     for number, trigger in enumerate(many):
@@ -225,7 +225,7 @@ def test_it_finds_what_all_filters_say(many: Any, happened: Any) -> None:
 
 
 @given(filters, st.lists(events, min_size=1, max_size=6))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_one_filter(text: str, happened: Any) -> None:
     index, known = MatchIndex(), {0: definition(0, {"event": {"type": "*", "filter": text}})}
     index.put(known[0], 0)

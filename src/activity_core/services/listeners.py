@@ -123,6 +123,8 @@ class Listeners:
 
 def _wants_order(definition: ActivityDefinition) -> bool:
     """It says so, or keeps a state that each event changes."""
+    # Nothing cheaper is sure: locks of keys or definitions are asked for by routers that have taken
+    # their events, and the one with the later events may be the first to ask.
     event = definition.trigger.event
     return definition.lifecycle == "ongoing" or (event is not None and event.order is not None)
 

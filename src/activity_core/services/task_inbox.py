@@ -14,13 +14,14 @@ from activity_core.core.human.dossier import Change, Dossier, Request
 from activity_core.core.human.errors import StaleError
 from activity_core.core.human.handling import Recipient
 from activity_core.core.human.log import LogEntry
-from activity_core.core.human.notices import Told, human_of, notifications
+from activity_core.core.human.notices import Told, notifications
 from activity_core.core.run.announcing import task_added, task_ended
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance, TaskStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.task_desk import OpenTask, TaskDesk
-from activity_core.services.catalogue import Catalogue, Version
+from activity_core.services.catalogue import Catalogue
+from activity_core.services.known_task import open_known
 
 Doing = Callable[[Dossier, datetime], Change | None]
 """What a person wants, of a task as it is at that time; None: it is so already."""
@@ -90,27 +91,14 @@ class TaskInbox:
 
     async def _do(self, task_id: str, doing: Doing) -> TaskInstance:
         try:
-            done = await self._in_one(task_id, doing)
+            async with open_known(self._desk, self._catalogue, task_id) as (opened, human):
+                dossier = Dossier(opened.task, human, opened.group)
+                change = doing(dossier, self._clock.now())
+                if change is None:
+                    return opened.task
+                await self._write(opened, dossier, change)
         except StaleError as error:
             raise await self._told(task_id, error) from None
-        if isinstance(done, TaskInstance):
-            return done
-        # Not inside: a transaction must not wait for a second connection to the same store.
-        await self._catalogue.learn([done])
-        return await self._do(task_id, doing)
-
-    async def _in_one(self, task_id: str, doing: Doing) -> TaskInstance | Version:
-        """What came of it; nothing did if the version, which is the answer then, is not known."""
-        async with self._desk.open(task_id) as opened:
-            version = (opened.task.definition_id, opened.task.version)
-            if self._catalogue.unknown([version]):
-                return version
-            human = human_of(self._catalogue.get(version), opened.task)
-            dossier = Dossier(opened.task, human, opened.group)
-            change = doing(dossier, self._clock.now())
-            if change is None:
-                return opened.task
-            await self._write(opened, dossier, change)
         if change.task.status in FINAL:
             self._doorbell.ring(Topic.RELAY)
             self._doorbell.ring(Topic.STARTER)

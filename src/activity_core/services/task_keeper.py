@@ -9,14 +9,16 @@ import asyncio
 
 import structlog
 
+from activity_core.core.definition.human_task import HumanTask
 from activity_core.core.errors import UnavailableError
 from activity_core.core.human.chain import Moment, step
-from activity_core.core.human.notices import Told, human_of, notifications
+from activity_core.core.human.notices import Told, notifications
 from activity_core.core.run.announcing import task_added
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.task_desk import OpenTask, TaskDesk
 from activity_core.services.catalogue import Catalogue
+from activity_core.services.known_task import open_known
 from activity_core.services.loop import repeat
 
 log = structlog.get_logger(__name__)
@@ -66,29 +68,17 @@ class TaskKeeper:
     async def _keep(self, task_id: str) -> bool:
         """Whether something was done: one bad task must not keep the others waiting."""
         try:
-            return await self._open(task_id)
+            async with open_known(self._desk, self._catalogue, task_id) as (opened, human):
+                return human is not None and await self._take(opened, human)
         except UnavailableError:
             raise
         except Exception:
             log.exception("task_not_kept", task_id=task_id)
             return False
 
-    async def _open(self, task_id: str) -> bool:
-        async with self._desk.open(task_id) as opened:
-            version = opened.task.definition_id, opened.task.version
-            unknown = self._catalogue.unknown([version])
-            if not unknown:
-                return await self._take(opened)
-        # Not inside: a transaction must not wait for a second connection to the same store.
-        await self._catalogue.learn(unknown)
-        return await self._open(task_id)
-
-    async def _take(self, opened: OpenTask) -> bool:
-        task, now = opened.task, self._clock.now()
-        human = human_of(self._catalogue.get((task.definition_id, task.version)), task)
-        if human is None:
-            return False
-        due = step(human, task, self._catalogue.calendars, Moment(now, self._deployment))
+    async def _take(self, opened: OpenTask, human: HumanTask) -> bool:
+        now = self._clock.now()
+        due = step(human, opened.task, self._catalogue.calendars, Moment(now, self._deployment))
         for taken in due:
             told = notifications(human, Told.of(taken.task), taken.entry.action)
             said = [

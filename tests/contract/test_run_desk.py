@@ -98,13 +98,17 @@ async def test_a_run_is_asked_to_compensate_once_it_decided(stores: Stores):
     assert (await stores.reading.run(run_id))["status"] == "cancelled"
 
 
-async def test_retrying_is_on_record(stores: Stores):
+async def test_retrying_a_failed_run_is_on_record(stores: Stores):
     [run_id] = (await stores.recorded()).runs
     desk = Desk(stores)
+    with pytest.raises(NotFoundError):
+        await desk.retry("run-unknown", "ann")
     with pytest.raises(ConflictError):
         await desk.retry(run_id, "ann")
     assert await stores.run_ledger.close(run_id, RunStatus.FAILED, WHY, AT, [])
     assert (await desk.retry(run_id, "ann", "the shop is back")).attempt == 2
+    with pytest.raises(ConflictError):
+        await desk.retry(run_id, "ann")
     assert await log(stores, run_id) == [("retried", "ann", "the shop is back")]
     assert Topic.STARTER in desk.rings.rings
 

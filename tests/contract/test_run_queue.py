@@ -23,7 +23,7 @@ from tests.contract.stores import (
 
 from activity_core.core import ids
 from activity_core.core.definition.flow_control import DEFAULT_PRIORITY
-from activity_core.core.errors import ConflictError, NotFoundError, RejectedError
+from activity_core.core.errors import RejectedError
 from activity_core.core.flow.group import Group
 from activity_core.core.rules.task_spec import TaskKind, TaskRole
 from activity_core.core.run.composition import compose
@@ -281,18 +281,6 @@ async def test_retry_decides_a_run_without_tasks_anew(stores: Stores):
         await opened.record([record(run, tasks=[task])], AT)
     told = await stores.reading.run(run_id)
     assert (told["status"], told["tasks_spawned"]) == ("completed", [task.spec.task_id])
-
-
-async def test_only_failed_runs_are_retried(stores: Stores):
-    with pytest.raises(NotFoundError):
-        await stores.retry("run-unknown", AT)
-    execution = await stores.recorded()
-    with pytest.raises(ConflictError):
-        await stores.retry(execution.runs[0], AT)
-    await fail(stores, execution.runs[0])
-    await stores.retry(execution.runs[0], AT)
-    with pytest.raises(ConflictError):
-        await stores.retry(execution.runs[0], AT)
 
 
 async def test_signals_wait_until_they_are_dropped(stores: Stores):

@@ -103,14 +103,14 @@ class HeldRun(Protocol):
         ...
 
     async def retry(self, at: datetime) -> PendingRun:
-        """Reopen it as attempt n+1, what failed or was left out because of that as pending.
+        """Reopen a failed run as attempt n+1, what failed or was left out of that as pending.
 
         What somebody skipped, and what was compensated with all of its group, stays. A run that
         has no tasks is decided anew: it is not recorded any more, and nothing that was gathered
         is kept.
 
         Raises:
-            ConflictError: it is not failed, or needs events whose retention is over.
+            ConflictError: it needs events whose retention is over.
         """
         ...
 

@@ -84,6 +84,7 @@ class RunDesk:
     async def retry(self, run_id: str, actor: str, reason: str = "") -> PendingRun:
         """Let a failed run go on, on the version it pinned; tasks that are done stay done."""
         async with self._control.hold(run_id) as held:
+            _refuse_unless_failed(held.run)
             at = self._clock.now()
             pending = await held.retry(at)
             await held.note(RunLine(RunAction.RETRIED, actor, reason), at)
@@ -122,6 +123,13 @@ def _refuse_unless_open(run: RunStanding) -> None:
     if run.status not in OPEN:
         raise ConflictError(
             f"it is {run.status}", subject=f"run {run.run_id}", hint="only open runs are ended"
+        )
+
+
+def _refuse_unless_failed(run: RunStanding) -> None:
+    if run.status is not RunStatus.FAILED:
+        raise ConflictError(
+            f"it is {run.status}", subject=f"run {run.run_id}", hint="only failed runs are retried"
         )
 
 

@@ -14,7 +14,7 @@ from activity_core.adapters.memory.state import State, Tables
 from activity_core.adapters.memory.task_rows import end
 from activity_core.core import ids
 from activity_core.core.decision import Outcome
-from activity_core.core.errors import ConflictError, NotFoundError
+from activity_core.core.errors import NotFoundError
 from activity_core.core.jsontext import JsonValue, parse_json
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.ending import Ending, OpenWork
@@ -90,14 +90,7 @@ class MemoryHeldRun:
 
     async def retry(self, at: datetime) -> PendingRun:
         """See `HeldRun.retry`."""
-        row = self._row
-        if row.status is not RunStatus.FAILED:
-            raise ConflictError(
-                f"it is {row.status}",
-                subject=f"run {row.run_id}",
-                hint="only failed runs are retried",
-            )
-        again = reopen(self._tables, row, at)
+        again = reopen(self._tables, self._row, at)
         case = self._tables.cases.get(again.case_id or "")
         if case is None or again.recorded:
             enqueue(self._state, self._tables, again)

@@ -4,19 +4,17 @@ from datetime import datetime
 
 from activity_core.adapters.postgres.case_queue import queue_for_cases
 from activity_core.adapters.postgres.pool import Connection
-from activity_core.adapters.postgres.storable import prose
-from activity_core.core.errors import ConflictError, NotFoundError
-from activity_core.core.run.run import PendingRun, RunStatus
+from activity_core.core.errors import ConflictError
+from activity_core.core.run.run import PendingRun
 
-_LOCK = """
-select r.run_id, r.definition_id, r.version, r.occurrence_key, r.attempt, r.status,
-    r.priority, k.key, exists (
+_STANDING = """
+select r.definition_id, r.version, r.occurrence_key, r.attempt, r.priority, k.key, exists (
     select from tasks t where t.tenant = r.tenant and t.run_id = r.run_id) as has_tasks, exists (
     select from run_events n left join events e on e.tenant = n.tenant
         and e.received_at = n.received_at and e.event_key = n.event_key
     where n.tenant = r.tenant and n.run_id = r.run_id and e.event_key is null) as is_forgotten
 from runs r left join cases k using (tenant, case_id)
-where r.tenant = %(tenant)s and r.run_id = %(run)s for no key update of r
+where r.tenant = %(tenant)s and r.run_id = %(run)s
 """
 _REOPEN = """
 update runs set status = 'pending', attempt = attempt + 1, touched_at = %(at)s,
@@ -49,20 +47,13 @@ _FORGET_GATHERED = "delete from run_context where tenant = %(tenant)s and run_id
 
 
 async def reopen(conn: Connection, tenant: str, run_id: str, at: datetime) -> PendingRun:
-    """Reopen a failed run in the caller's transaction; see `HeldRun.retry`.
+    """Reopen a failed run, which the caller has locked; see `HeldRun.retry`.
 
     Raises:
-        NotFoundError: no such run.
-        ConflictError: it is not failed, or has to read events whose retention is over.
+        ConflictError: it has to read events whose retention is over.
     """
-    values = {"tenant": tenant, "run": prose(run_id), "at": at}
-    row = await (await conn.execute(_LOCK, values)).fetchone()
-    if row is None:
-        raise NotFoundError("no such run", subject=f"run {run_id}")
-    if row["status"] != RunStatus.FAILED:
-        raise ConflictError(
-            f"it is {row['status']}", subject=f"run {run_id}", hint="only failed runs are retried"
-        )
+    values = {"tenant": tenant, "run": run_id, "at": at}
+    [row] = await (await conn.execute(_STANDING, values)).fetchall()
     if row["is_forgotten"] and not row["has_tasks"]:
         raise ConflictError("its events are gone: retention is over", subject=f"run {run_id}")
     await conn.execute(_REOPEN, values)

@@ -194,7 +194,7 @@ def _refuse_unless_candidate(entry: RegistryEntry, definition: ActivityDefinitio
         raise ConflictError(
             "it is the version in force", subject=subject, hint="change what follows from it"
         )
-    for name in ("trigger", "lifecycle", "correlation"):
+    for name in ("trigger", "lifecycle"):
         if getattr(definition, name) != getattr(current, name):
             raise BadInputError(
                 f"its {name} differs from that of version {entry.version}, which is in force",

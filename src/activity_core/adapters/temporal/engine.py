@@ -212,8 +212,6 @@ class TemporalEngine:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return WorkflowState.ABSENT
             raise unavailable(error, f"looking up {workflow_id}") from error
-        return (
-            _STATES.get(found.status, WorkflowState.RUNNING)
-            if found.status
-            else (WorkflowState.RUNNING)
-        )
+        if found.status is None:
+            return WorkflowState.RUNNING
+        return _STATES.get(found.status, WorkflowState.RUNNING)

@@ -5,14 +5,16 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from activity_core.adapters.postgres.migrate import check_migrated
-from activity_core.api.server import ApiServer
 from activity_core.bootstrap.agents import AGENTS, ALONE
 from activity_core.bootstrap.system import System, open_system
 from activity_core.services.loop import until_available
 from activity_core.settings import Settings
+
+if TYPE_CHECKING:
+    from activity_core.api.server import ApiServer
 
 Result = TypeVar("Result")
 
@@ -38,7 +40,7 @@ async def running(
     *,
     with_api: bool,
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
-) -> AsyncIterator[ApiServer | None]:
+) -> AsyncIterator["ApiServer | None"]:
     """Agents, API and what else runs `beside`, while inside; yields once the API listens.
 
     Should one of them fail (they do not, for outages), everything inside is cancelled.
@@ -47,7 +49,7 @@ async def running(
         tasks = [group.create_task({**AGENTS, **ALONE}[name](system), name=name) for name in agents]
         if beside is not None:
             tasks.append(group.create_task(beside()))
-        server = ApiServer(system, everything=len(agents) > 1) if with_api else None
+        server = _api_of(system, everything=len(agents) > 1) if with_api else None
         if server is not None:
             await server.start()
         # What was loaded stays: collecting it again took a tenth of the API's CPU under batches.
@@ -60,6 +62,13 @@ async def running(
                 await server.stop()
             for task in tasks:
                 task.cancel()
+
+
+def _api_of(system: System, *, everything: bool) -> "ApiServer":
+    # Loaded for who serves it alone: it is a third of what an agent takes to start.
+    from activity_core.api.server import ApiServer  # noqa: PLC0415 - see above
+
+    return ApiServer(system, everything=everything)
 
 
 async def until_told_to_stop(work: Coroutine[Any, Any, Result]) -> Result | None:

@@ -18,7 +18,6 @@ Ended = (
 )
 """What is raised when what was called ended for good; the last one by local activities."""
 
-
 _TOO_LARGE = "PayloadsTooLarge"
 """What workers of Temporal's SDKs say instead of sending more than 2 MiB."""
 

@@ -5,19 +5,17 @@ came is in the database. Asked after every start, it loses none by continuing as
 until a ring or the next timer; what the steps answer is all it remembers.
 """
 
-import asyncio
 import json
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError
 
 from activity_core.core.case.progress import CaseProgress
-from activity_core.core.run.progress import SourceStep
-from activity_core.workflows.calls import local, remote
+from activity_core.workflows.calls import local
 from activity_core.workflows.case_messages import (
     GATHER_FOR_TURN,
     ONGOING_CASE,
@@ -32,7 +30,7 @@ from activity_core.workflows.case_messages import (
     RefuseTurn,
     TakeTurns,
 )
-from activity_core.workflows.failures import reason
+from activity_core.workflows.gathering import gather
 from activity_core.workflows.outcome import mark
 
 SHORTEST_SLEEP = 0.2
@@ -126,18 +124,9 @@ class UpgradingCase(OngoingCase):
 
 
 async def _gather(case_id: str, progress: CaseProgress) -> CaseProgress:
-    """Ask all remote sources of the next run at once, then take it, or have it fail."""
-
-    async def ask(step: SourceStep) -> tuple[str, str] | None:
-        question = GatherForTurn(progress.run_id, step.name)
-        try:
-            await remote(GATHER_FOR_TURN, question, step.patience, type(None))
-        except ActivityError as error:
-            return reason(error, step.patience)
-        return None
-
-    answers = await asyncio.gather(*(ask(step) for step in progress.sources))
-    failure = next((answer for answer in answers if answer), None)
+    """Ask all remote sources of the next run, then take it, or have it fail."""
+    question = partial(GatherForTurn, progress.run_id)
+    failure = await gather(GATHER_FOR_TURN, progress.sources, question)
     if failure is None:
         return await local(TAKE_TURNS, TakeTurns(case_id), CaseProgress)
     return await local(REFUSE_TURN, RefuseTurn(case_id, progress.run_id, *failure), CaseProgress)

@@ -1,20 +1,19 @@
 """`RunActivity`: carries out one or many committed runs; orchestration only.
 
-The starter starts it with ids; `steps` does the work. Runs that need nothing
-long-lived are over after one local activity within one workflow task. A single run may have remote
-sources to gather and tasks to perform; then this goes on until nothing is left of it. That a run
-failed is a recorded fact: the workflow itself completes.
+The starter starts it with ids; `steps` does the work. Runs that need nothing long-lived are over
+after one local activity within one workflow task. A single run may have remote sources to gather
+and tasks to perform; then this goes on until nothing is left of it. That a run failed is a recorded
+fact: the workflow itself completes.
 """
 
-import asyncio
 from collections import Counter
+from functools import partial
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
-from activity_core.core.run.progress import Progress, ProgressState, SourceStep
-from activity_core.workflows.calls import local, remote
-from activity_core.workflows.failures import reason
+from activity_core.core.run.progress import Progress, ProgressState
+from activity_core.workflows.calls import local
+from activity_core.workflows.gathering import gather
 from activity_core.workflows.messages import (
     ADVANCE,
     CLOSE_RUN,
@@ -65,18 +64,9 @@ class RunActivity:
 
 
 async def _gather(request: RunRequest, progress: Progress) -> Progress:
-    """Ask all remote sources at once and go on, or close the run if one has no answer."""
-
-    async def ask(step: SourceStep) -> tuple[str, str] | None:
-        question = GatherSource(progress.execution_id, progress.run_id, step.name)
-        try:
-            await remote(GATHER_SOURCE, question, step.patience, type(None))
-        except ActivityError as error:
-            return reason(error, step.patience)
-        return None
-
-    answers = await asyncio.gather(*(ask(step) for step in progress.sources))
-    failure = next((answer for answer in answers if answer), None)
+    """Ask all remote sources and go on, or close the run if one has no answer."""
+    question = partial(GatherSource, progress.execution_id, progress.run_id)
+    failure = await gather(GATHER_SOURCE, progress.sources, question)
     if failure is None:
         return await local(ADVANCE, request, Progress)
     verdict = FailRun(progress.execution_id, progress.run_id, *failure)

@@ -32,6 +32,7 @@ PASSED_THROUGH = (
     "activity_core.workflows.case_messages",
     "activity_core.workflows.compensation",
     "activity_core.workflows.failures",
+    "activity_core.workflows.gathering",
     "activity_core.workflows.machine_tasks",
     "activity_core.workflows.messages",
     "activity_core.workflows.ongoing_case",

@@ -88,6 +88,13 @@ def scenes() -> Mapping[str, ScriptedSteps]:
             errors={"c": [fatal()], "undo-b": [fatal()]},
             undo={"r#0": undo},
         ),
+        "undone_with_a_callback": ScriptedSteps(
+            [perform(*saga)],
+            errors={"c": [fatal()]},
+            ends={"undo-b": waits},
+            undo={"r#0": undo},
+            final={"undo-b": "completed/done"},
+        ),
         "stopped": ScriptedSteps([replace(perform(*saga), stop="compensate")], undo={"": undo}),
         "joins": ScriptedSteps(
             [perform(*joins)],

@@ -158,6 +158,10 @@ async def test_retiring_ends_it_and_its_number_is_not_used_again(desk: Desk):
     assert await desk.standing() == (1, 2, False)
     with pytest.raises(ConflictError, match="retired"):
         await desk.start(THIRD, ALL, "ann")
+    with pytest.raises(ConflictError, match="retired"):
+        await desk.roll_back(ID, "ann")
+    with pytest.raises(ConflictError, match="retired"):
+        await desk.roll_back(ID, "ann", to=1)
     assert await desk.apply(FIRST) == "updated"
     assert await desk.standing() == (1, 2, False)
     assert await desk.apply(THIRD) == "updated"

@@ -105,6 +105,7 @@ class RolloutDesk:
             InvalidDefinitionError: it does not fit what it refers to any more.
         """
         entry = entry_of((await self._store.snapshot()).entries, definition_id)
+        _refuse_retired(entry)
         if to is None and entry.rollout is not None and entry.rollout.goes_on:
             why = f"by {actor}" + (f": {reason}" if reason else "")
             await stop_rollout(self._store, self._clock, entry, actor=actor, why=why)
@@ -186,10 +187,16 @@ def _check_key(definition: ActivityDefinition, key: str | None) -> None:
         raise BadInputError(f"the key of the rollout: {error}", subject=subject) from None
 
 
+def _refuse_retired(entry: RegistryEntry) -> None:
+    """Whoever retired it meant all of its versions."""
+    if entry.retired:
+        subject = f"definition {entry.definition.id}"
+        raise ConflictError("it is retired", subject=subject, hint="apply its file again")
+
+
 def _refuse_unless_candidate(entry: RegistryEntry, definition: ActivityDefinition) -> None:
     subject, current = f"definition {definition.id}", entry.definition
-    if entry.retired:
-        raise ConflictError("it is retired", subject=subject, hint="apply its file again")
+    _refuse_retired(entry)
     if definition.digest == current.digest:
         raise ConflictError(
             "it is the version in force", subject=subject, hint="change what follows from it"

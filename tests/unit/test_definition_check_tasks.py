@@ -122,6 +122,17 @@ SECOND: dict[str, Any] = {"id": "b", "needs": ["a"]}
         ),
         ([{"http": HTTP | {"connection": "post"}}], "http.connection", "is no http connection"),
         ([{"sql": SQL}], "sql.statement", "unknown bind parameter :n (known: run_id, task_id)"),
+        ([{"http": HTTP, "join": "any_failed"}], "join", "`any_failed` of nothing never comes"),
+        (
+            [{"workflow": {"type": "W"}, "queue": "go-tq", "timeout": {"heartbeat": "5s"}}],
+            "timeout.heartbeat",
+            "Temporal has none for child workflows",
+        ),
+        (
+            [{"workflow": {"type": "W"}, "queue": "go-tq", "timeout": {"schedule_to_start": "5s"}}],
+            "timeout.schedule_to_start",
+            "`schedule_to_close` bounds them",
+        ),
         ([{"sql": SQL | {"params": {"n": "evnt"}}}], "sql.params.n", "did you mean event?"),
         (
             [{"sql": SQL | {"params": {"n": "1", "task_id": "2"}}}],

@@ -17,6 +17,8 @@ from activity_core.core.expression.template import Path
 from activity_core.core.rules.late import NOTICE_VARIABLES, TASKS
 
 _FOR_MACHINES = ("queue", "retry", "timeout")
+_JOINS_OF_ONE = ("any_succeeded", "any_failed")
+"""They wait for at least one, so that there must be some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class TaskCheck:
         seen = replace(
             self.expressions, visible=needs, siblings=[other.id for other in self.rule.tasks]
         )
+        if task.join in _JOINS_OF_ONE and not task.needs:
+            yield (*here, "join"), f"`{task.join}` of nothing never comes: add `needs`"
         if task.when is not None:
             yield from seen.condition((*here, "when"), task.when, variables)
         yield from WorkCheck(seen, self.known).issues(here, task, variables)

@@ -18,6 +18,7 @@ from activity_core.core.rules.task_words import callback_variables, templated
 _RESPONSE = frozenset({"response"})
 _ALWAYS_BOUND = frozenset({"task_id", "run_id"})
 """Bound in every statement of a task."""
+_NOT_OF_WORKFLOWS = frozenset({"schedule_to_start", "heartbeat"})
 _CONNECTIONS = {"http": "http", "sql": "sql", "mail": "smtp"}
 
 
@@ -44,6 +45,12 @@ class WorkCheck:
             plugins = self.known.installation.plugins if self.known else None
             yield from plugin_issues((*here, "python", "plugin"), work.python_.plugin, plugins)
         yield from self._queue(here, work)
+        if work.workflow_ is not None:
+            for key in sorted(_NOT_OF_WORKFLOWS & work.timeout.model_fields_set):
+                yield (
+                    (*here, "timeout", key),
+                    "Temporal has none for child workflows; `schedule_to_close` bounds them",
+                )
 
     def _http(self, here: Path, http: HttpTask) -> Issues:
         for name, text in (("success", http.success), ("retry_when", http.retry_when)):

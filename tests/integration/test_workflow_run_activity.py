@@ -76,7 +76,7 @@ async def test_an_outage_of_ours_uses_no_attempt_of_a_source(client: Client) -> 
 
 
 async def test_an_outage_of_many_attempts_is_outlived_by_timers(client: Client) -> None:
-    outage: list[Progress | Exception] = [ApplicationError("x", type="unavailable")] * 6
+    outage: list[Progress | Exception] = [ApplicationError("x", type="unavailable")] * 5
     handle = await Stage(client, ScriptedSteps([*outage, DONE])).play()
     history = await handle.fetch_history()
     kinds = [EventType.Name(event.event_type) for event in history.events]

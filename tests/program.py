@@ -40,7 +40,7 @@ async def run(
     *arguments: str,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    within: float = 60,
+    within: float = 120,  # on a busy machine starting takes its time
 ) -> Finished:
     """Run a command to its end."""
     process = await asyncio.create_subprocess_exec(

@@ -29,14 +29,22 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 _TEMPLATE = "migrated"
 _SHARED = ("kafka_server", "kafka_address", "rabbitmq", "rabbitmq_url")
 """Servers that are slow to start: all tests of one belong to one process."""
+_INSTALLATIONS = ("stack", "running")
+"""Of the tests end to end and of faults, a dozen processes each: never two of one kind."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`-n`): a file stays together, and so do the tests of a server."""
+    """With several processes (`-n`): what shares a server or an installation stays together."""
     for item in items:
-        wanted = [name for name in _SHARED if name in getattr(item, "fixturenames", ())]
-        group = wanted[0].partition("_")[0] if wanted else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    wanted = set(getattr(item, "fixturenames", ()))
+    for name in (*_INSTALLATIONS, *_SHARED):
+        if name in wanted:
+            return name.partition("_")[0]
+    return str(item.path)
 
 
 @pytest.fixture(scope="session")

@@ -150,6 +150,12 @@ async def test_which_targets_are_worth_another_try(
     assert (error.type, error.retryable) == (type_, retryable)
 
 
+async def test_who_does_not_answer_is_named(scene: Scene):
+    error = await scene.failure("http://me:hunter2@127.0.0.1:1/secret")
+    assert str(error).startswith("task task-1: 127.0.0.1: ")
+    assert "hunter2" not in str(error)
+
+
 async def test_connections_and_secrets_that_are_missing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ):

@@ -83,7 +83,7 @@ class HttpPerformer:
         except httpx.HTTPError as error:
             late = isinstance(error, httpx.TimeoutException)
             raise TaskFailedError(
-                str(error) or type(error).__name__,
+                f"{_other_side(task)}: {str(error) or type(error).__name__}",
                 subject=subject,
                 type="timeout" if late else "unreachable",
             ) from None
@@ -104,6 +104,13 @@ class HttpPerformer:
             inputs.get("json"),
             _texts(inputs.get("form")),
         )
+
+
+def _other_side(task: TaskInstance) -> str:
+    """Who does not answer; the whole address may hold what is nobody's business."""
+    if name := task.inputs.get("connection"):
+        return f"connection {name}"
+    return httpx.URL(str(task.inputs["url"])).host
 
 
 def _judge(task: TaskInstance, answer: Answer, subject: str) -> None:

@@ -105,7 +105,7 @@ async def failed(stack: Stack) -> dict[str, Json]:
         ("raising", "KeyError", "KeyError: 'other'"),
         ("unfit", "invalid_input", "args.answer"),
         ("lost", "schedule_to_start", "task queue abandoned within 1 s"),
-        ("slow", "timeout", "no answer within the time limit"),
+        ("slow", "timeout", "no answer within 1 s"),
     ],
 )
 async def test_a_failure_has_a_type(failed: dict[str, Json], name: str, type_: str, words: str):

@@ -183,6 +183,12 @@ async def test_a_queue_without_workers_is_named(client: Client) -> None:
     assert told == "schedule_to_start: no worker took it from task queue nobody-tq within 0.3 s"
 
 
+async def test_a_child_workflow_on_a_queue_without_workers(client: Client) -> None:
+    step = called("workflow", queue="nobody-tq", schedule_to_close=0.5)
+    told = await Calls(client, step, Call("Child", ["here"])).failure()
+    assert told == "timeout: not done in time, or task queue nobody-tq has no worker of its type"
+
+
 async def test_a_task_of_ours_on_a_queue_without_workers(client: Client) -> None:
     step = replace(called(queue="nobody-tq", schedule_to_start=0.3), call="")
     told = await Calls(client, step, Call()).failure()
@@ -198,7 +204,7 @@ async def test_a_task_of_ours_on_a_queue_without_workers(client: Client) -> None
         ),
         (
             replace(QUICK, attempts=1, timeout=0.5),
-            "timeout: no answer within the time limit, or its worker died",
+            "timeout: no answer within 0.5 s, or its worker died",
         ),
         (
             replace(QUICK, attempts=1, schedule_to_close=0.5),

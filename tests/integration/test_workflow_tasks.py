@@ -123,7 +123,7 @@ async def test_a_callback_that_never_comes_fails_its_task(client: Client) -> Non
     waits = TaskEnd("running", wait_seconds=0.1)
     steps = ScriptedSteps([perform(auto("a"), auto("b", "a"))], ends={"a": waits})
     await play(client, steps)
-    failure = "fail_task a: callback_timeout: nothing came back within 0.1 s"
+    failure = "fail_task a: callback_timeout: nothing came back within the time of its `callback`"
     assert told(steps) == ["advance exec-1", "perform a", failure, "close run-1"]
 
 

@@ -36,7 +36,12 @@ def reason(error: Exception, patience: Patience, queue: str = "") -> tuple[str, 
     if isinstance(error, exceptions.WorkflowAlreadyStartedError):
         return "already_started", f"workflow {error.workflow_id} was started by somebody else"
     is_cause = isinstance(error, exceptions.ApplicationError)
-    return _told(error if is_cause else error.__cause__ or error, patience, queue)
+    cause = error if is_cause else error.__cause__ or error
+    if isinstance(error, exceptions.ChildWorkflowError) and isinstance(
+        cause, exceptions.TimeoutError
+    ):  # Temporal does not tell whether anybody ever took it
+        return "timeout", f"not done in time, or task queue {queue} has no worker of its type"
+    return _told(cause, patience, queue)
 
 
 def _told(cause: BaseException, patience: Patience, queue: str) -> tuple[str, str]:
@@ -68,4 +73,4 @@ def _timeout(kind: TimeoutType | None, patience: Patience, queue: str) -> tuple[
         case TimeoutType.SCHEDULE_TO_CLOSE:
             limit = patience.schedule_to_close
             return "timeout", f"not done within {limit:g} s, all attempts together"
-    return "timeout", "no answer within the time limit, or its worker died"
+    return "timeout", f"no answer within {patience.timeout:g} s, or its worker died"

@@ -176,7 +176,7 @@ class TaskGraph:
             await workflow.wait_condition(done.done, timeout=within)
         except TimeoutError:
             self._outside.settle(step.task_id, CANCELLED)
-            message = f"nothing came back within {asked.wait_seconds:g} s"
+            message = "nothing came back within the time of its `callback`"
             attempt = self._progress.attempt
             return await failed(FailTask(step.task_id, attempt, message, "callback_timeout"))
         return done.result()

@@ -90,6 +90,14 @@ async def test_it_may_fail(scene: Scene):
     )
 
 
+async def test_it_may_fail_without_a_word(scene: Scene):
+    assert (await scene.tell({"status": "failed"})).is_success
+    task = await scene.tasks.get(scene.task_id)
+    assert task.result is not None
+    assert task.result.error == "the other side said that it failed, and not why"
+    assert (await scene.tell({"status": "failed"})).is_success
+
+
 async def test_each_attempt_of_its_run_is_told_of(scene: Scene):
     for attempt in (1, 2):
         tasks = scene.system.state.tables.tasks

@@ -25,6 +25,7 @@ from activity_core.services.performer import DONE, FAILED
 
 REPORTED = "reported"
 """The type of a failure that the other side told by itself."""
+UNSAID = "the other side said that it failed, and not why"
 SHORTEST_KEY = 16
 
 
@@ -112,7 +113,9 @@ class Callbacks:
         result = (
             TaskResult(TaskStatus.COMPLETED, DONE, report.outputs)
             if report.completed
-            else TaskResult(TaskStatus.FAILED, FAILED, error=report.error, error_type=REPORTED)
+            else TaskResult(
+                TaskStatus.FAILED, FAILED, error=report.error or UNSAID, error_type=REPORTED
+            )
         )
         if task.status is TaskStatus.RUNNING:
             task = await self._finish(task, result)

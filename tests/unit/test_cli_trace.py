@@ -82,6 +82,24 @@ def test_what_a_run_of_slots_is_because_of() -> None:
     assert told in lines(run_tree(run(trigger="backfill", **slot)))
 
 
+def test_what_a_failed_task_failed_of() -> None:
+    task: dict[str, Any] = {
+        "rule": "r",
+        "spec_id": "pay",
+        "kind": "http",
+        "status": "failed",
+        "title": "Pay",
+        "task_id": "task-1",
+        "assignee": None,
+        "groups": [],
+        "outcome": "failed",
+        "completed_by": None,
+        "error_type": "http_402",
+        "error": "it answered 402",
+    }
+    assert "http_402: it answered 402" in lines(run_tree(run(tasks=[task])))
+
+
 def explained(**changes: Any) -> dict[str, Any]:
     return {
         "definition_id": "d",

@@ -153,7 +153,7 @@ def _add_tasks(tree: Tree, tasks: Iterable[Row]) -> None:
             by = ("by", task["completed_by"]) if task["completed_by"] else ()
             leaf.add(line("outcome", task["outcome"], *by))
         if task["error"]:
-            leaf.add(words("red", task["error"]))
+            leaf.add(words("red", task["error_type"] or "failed", ": ", task["error"]))
 
 
 def _event_out(event: Row) -> Text:

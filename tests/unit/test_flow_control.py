@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.unit.memory_system import MemorySystem
 
-from activity_core.adapters.memory.flow import MemoryFlowStore
+from activity_core.adapters.memory.flow import MemoryFlowStore, MemoryOpenFlow
 from activity_core.adapters.memory.run_ledger import MemoryRunLedger
 from activity_core.core.definition_file.parse import parse_definitions
 from activity_core.core.event.envelope import EventEnvelope
@@ -218,6 +218,24 @@ async def test_what_is_retired_leaves_nothing_behind(scene: Scene):
     await scene.ends(scene.run_of("1"))
     assert scene.outcomes == {"1": "fired", "2": "skipped"}
     assert scene.system.state.tables.flow_states == {}
+
+
+async def test_nothing_fires_before_what_it_waited_for_ended(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.apply("concurrency: {limit: 1}")
+    await scene.send("1", "2")
+    finished = MemoryOpenFlow.finished
+
+    async def slowly(flow: MemoryOpenFlow, *of: Any) -> Any:
+        scene.system.clock.advance(SECOND)  # it may end while its end is asked for
+        return await finished(flow, *of)
+
+    asked_at = scene.system.clock.now()
+    monkeypatch.setattr(MemoryOpenFlow, "finished", slowly)
+    await scene.ends(scene.run_of("1"))
+    decided = scene.system.state.tables.runs[scene.run_of("2")]
+    assert decided.fired_at >= asked_at + SECOND
 
 
 async def test_a_version_without_the_stage_lets_everything_go(scene: Scene):

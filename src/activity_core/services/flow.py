@@ -47,7 +47,8 @@ class FlowControl:
         """What becomes of events that were judged, and of states that were woken; and when.
 
         `entries` has every definition that is named, also what is retired by now. `now` is asked
-        once all locks are there: who decides about a definition later has the later time.
+        once all locks are there, and it is known which runs are over: who decides about a
+        definition later has the later time, and nothing fires before what it waited for ended.
         """
         arrived = [group for each in judged for group in each.groups]
         plain, controlled = _told_apart(entries, arrived)
@@ -58,10 +59,10 @@ class FlowControl:
             return Decided(fired=fired, settled=settled, letters=letters), now()
         concerned = {id_ for id_, _ in controlled} | {key.definition_id for key in woken}
         await flow.lock(sorted(concerned))
-        at = now()
-        passage = _Passage(flow, entries, at)
+        passage = _Passage(flow, entries)
         await passage.begin(controlled, woken)
-        await passage.go()
+        at = now()
+        await passage.go(at)
         decided = Decided(
             fired=_pinned(entries, [*plain, *passage.fired]),
             settled=[*settled, *passage.settled],
@@ -87,10 +88,9 @@ class FlowControl:
 class _Passage:
     """One call of `decide`: what waits at which stage, until nothing moves any more."""
 
-    def __init__(self, flow: OpenFlow, entries: Entries, at: datetime) -> None:
+    def __init__(self, flow: OpenFlow, entries: Entries) -> None:
         self._flow = flow
         self._entries = entries
-        self._at = at
         self._states: dict[FlowKey, FlowState] = {}
         self._arrived: defaultdict[FlowKey, list[Group]] = defaultdict(list)
         self._ended: defaultdict[FlowKey, set[str]] = defaultdict(set)
@@ -112,7 +112,7 @@ class _Passage:
             if key.stage in _TURNS and (running := self._states[key].running):
                 self._ended[key].update(await self._flow.finished(key.definition_id, running))
 
-    async def go(self) -> None:
+    async def go(self, at: datetime) -> None:
         """Stage by stage, and again as long as a group that was dropped gives up its turn."""
         while self._asked:
             for stage in Stage:
@@ -120,7 +120,7 @@ class _Passage:
                 await self._fetch(due)
                 for key in due:
                     del self._asked[key]
-                    self._step(key)
+                    self._step(key, at)
 
     async def _fetch(self, keys: Sequence[FlowKey]) -> None:
         unknown = [key for key in keys if key not in self._states]
@@ -128,13 +128,13 @@ class _Passage:
             found = await self._flow.states(unknown)
             self._states.update({key: found.get(key, FlowState()) for key in unknown})
 
-    def _step(self, key: FlowKey) -> None:
+    def _step(self, key: FlowKey, at: datetime) -> None:
         entry = self._entries.get(key.definition_id)
         trigger = entry.definition.trigger if entry and not entry.retired else None
         # As they came in, whatever keys they had before; what waited since earlier goes first.
         arrived = sorted(self._arrived.pop(key, []), key=self._place)
         ended = self._ended.pop(key, set())
-        taken = step(trigger, key, self._states[key], arrived, ended, self._at)
+        taken = step(trigger, key, self._states[key], arrived, ended, at)
         self._states[key] = taken.state
         self.rows[key] = FlowRow(taken.state, taken.wake_at)
         for group in taken.released:

@@ -47,6 +47,8 @@ SHAPES: Mapping[str, Json] = {
     "careful": {"on_error": "failed"},
     "very-careful": {"on_error": "dead_letter", "batch": SOON},
     "silent": {},
+    "works": {},
+    "ongoing": {},
 }
 """What stands in the trigger beside types and filter."""
 
@@ -75,6 +77,19 @@ FAILING = "event.data.extra.level > 1 || event.data.n % 2 == 0"
 SPARSE = {"order", "concurrency", "throttle"}
 CALLING = {"calls", "order-of-calls", "crowded-out"}
 WAITING = {"newest"}
+WORKING = {"works"}
+PATIENT = {"retry": {"max_attempts": 50, "backoff": "100ms..1s"}, "timeout": "5s"}
+
+BESIDE: Mapping[str, Json] = {
+    "silent": {"enabled": False},
+    "ongoing": {
+        "lifecycle": "ongoing",
+        "correlation": BY_KEY,
+        "state": {"initial": {"n": 0}, "update": '{"n": state.n + 1}'},
+        "ends_when": "state.n >= 5",
+    },
+}
+"""What stands beside the trigger."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +137,7 @@ def make_definition(chance: random.Random, number: int, types: int) -> Definitio
     trigger = {"event": _control(chance, kind, shape)} if whole is None else _whole(whole, kind)
     rules = [{"id": "all", "tasks": _tasks(id_, shape)}]
     document = {"id": id_, "trigger": trigger, "rules": rules}
-    return Definition(id_, shape, document | ({"enabled": False} if shape == "silent" else {}))
+    return Definition(id_, shape, document | BESIDE.get(shape, {}))
 
 
 def _control(chance: random.Random, kind: int, shape: str) -> Json:
@@ -136,7 +151,7 @@ def _control(chance: random.Random, kind: int, shape: str) -> Json:
     )
     control = SHAPES[shape]
     wanted = FAILING if "on_error" in control else chance.choice(FILTERS)
-    if SPARSE & control.keys() or shape in CALLING:
+    if SPARSE & control.keys() or shape in CALLING | WORKING:
         wanted = f"event.data.n % 8 == {chance.randrange(8)}"
     heard = {} if "type" in control else listens
     return {**heard, **({"filter": wanted} if wanted else {}), **control}
@@ -167,11 +182,13 @@ def _tasks(id_: str, shape: str) -> list[Json]:
     say = {"id": "say", "emit": {"type": "chaos.said", "data": {"of": id_, "events": events}}}
     if shape in CALLING:
         http = {"connection": "world", "url": f"/chaos/{id_}", "json": {"events": events}}
-        patience = {"max_attempts": 50, "backoff": "100ms..1s"}
-        call = {"id": "call", "http": http, "retry": patience, "timeout": "5s"}
+        call = {"id": "call", "http": http, **PATIENT}
         return [look, call, {**say, "needs": ["call"]}]
     if shape in WAITING:
         return [look, say]
+    if shape in WORKING:
+        note = {"plugin": "note", "args": {"file": "/dev/null"}}
+        return [look, {"id": "work", "python": note, **PATIENT}, {**say, "needs": ["work"]}]
     then = {"id": "then", "needs": ["say"], "emit": {"type": "chaos.then"}}
     return [look, say, then] if shape == "urgent" else [look, say]
 

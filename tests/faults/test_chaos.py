@@ -18,7 +18,7 @@ from tests.invariants import Connection
 from tests.outside import Outside
 
 SEED = 6
-SHORT = Size(definitions=62, events=2_000, rounds=1, within=120, pause=0.3)
+SHORT = Size(definitions=66, events=2_000, rounds=1, within=120, pause=0.3)
 LONG = Size(definitions=500, events=100_000, rounds=12, within=3_600, pause=0.05)
 
 
@@ -40,6 +40,8 @@ async def test_much_more_is_conserved(running: Installation, world: Outside) -> 
 
 OF = "definition_id like 'chaos-___-{}'"
 ONE = "(select min(run_id) from runs where definition_id like 'chaos-___-{}')"
+OTHER = f"""(select max(run_id) from runs where definition_id = (
+    select definition_id from runs where run_id = {ONE}))"""
 
 DAMAGE = {
     ("plain", "event has no decision"): """
@@ -50,7 +52,7 @@ DAMAGE = {
         update run_events set lead = false where run_id = {one}""",
     ("plain", "event has two runs"): """
         insert into run_events
-        select tenant, (select max(run_id) from runs where {of}), event_key, received_at
+        select tenant, {other}, event_key, received_at
         from run_events where run_id = {one}""",
     ("plain", "decision is about an event that is not for it"): """
         update decisions set event_key = (
@@ -64,7 +66,7 @@ DAMAGE = {
         update run_events set event_key = (
             select event_key from decisions where {of} and outcome = 'deduplicated'
                 and run_id = {one} limit 1)
-        where run_id = (select max(run_id) from runs where {of})""",
+        where run_id = {other}""",
     ("batch", "run of"): """
         insert into run_events (tenant, run_id, event_key, received_at, lead, place)
         select tenant, {one}, event_key, received_at, false, 99 from events
@@ -140,7 +142,9 @@ async def patient(running: Installation, account: Account) -> AsyncIterator[Conn
 async def test_damage_is_noticed(
     patient: Connection, account: Account, shape: str, what: str
 ) -> None:
-    values = {"of": OF.format(shape), "one": ONE.format(shape)}
+    values = {
+        name: text.format(shape) for name, text in {"of": OF, "one": ONE, "other": OTHER}.items()
+    }
     await patient.execute(DAMAGE[shape, what].format(**values).encode())
     log = SendersLog(dict(account.ledgers.sent), [list(each) for each in account.ledgers.in_order])
     damaged = await read_tables(patient, log, f"chaos-___-{shape}")

@@ -223,6 +223,31 @@ async def test_due_is_whose_time_has_come_the_longest_waiting_first(stores: Stor
     assert list(await stores.task_desk.due(9, AT)) == [specs[2].task_id]
 
 
+async def test_what_is_put_off_lets_others_go_first(stores: Stores):
+    run_id = stores.run_id(event())
+    first, second = (spec(run_id, name) for name in ("a", "b"))
+    execution = await stores.execution()
+    new = [
+        NewTask(first, TaskStatus.READY, TaskClock(wake_at=AT)),
+        NewTask(second, TaskStatus.READY, TaskClock(wake_at=AT + SECOND)),
+    ]
+    async with stores.run_ledger.open(execution.execution_id, AT) as opened:
+        await opened.record([record(opened.runs[0], RunStatus.RUNNING, tasks=new)], AT)
+    now, later = AT + SECOND, AT + 9 * SECOND
+    await stores.task_desk.put_off(first.task_id, AT - SECOND, later)
+    await stores.task_desk.put_off("task-unknown\0", now, later)
+    assert list(await stores.task_desk.due(1, now)) == [first.task_id]
+    await stores.task_desk.put_off(first.task_id, now, later)
+    assert list(await stores.task_desk.due(1, now)) == [second.task_id]
+    assert list(await stores.task_desk.due(9, later)) == [second.task_id, first.task_id]
+    task = await stores.task_ledger.get(first.task_id)
+    assert (task.clock.wake_at, task.revision) == (later, 0)
+    # It is over: nothing wakes it again.
+    await complete(stores, first.task_id)
+    await stores.task_desk.put_off(first.task_id, later, later)
+    assert list(await stores.task_desk.due(9, later)) == [second.task_id]
+
+
 def notification(task: TaskInstance) -> NewTask:
     return NewTask(
         replace(

@@ -20,7 +20,7 @@ from activity_core.ports.task_desk import OpenTask
 from activity_core.services import task_keeper
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.registry import Registry
-from activity_core.services.task_keeper import TaskKeeper
+from activity_core.services.task_keeper import PAUSE, TaskKeeper
 
 HOUR = timedelta(hours=1)
 TINY = timedelta(microseconds=1)
@@ -241,6 +241,26 @@ async def test_a_task_that_cannot_be_kept_does_not_keep_others_waiting(scene: Sc
     await scene.passes(HOUR)
     assert await scene.desk.log(bad) == ()
     assert [entry.action for entry in await scene.desk.log(good)] == ["escalated"]
+
+
+async def test_tasks_that_cannot_be_kept_let_others_go_first(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(task_keeper, "BATCH", 1)
+    await scene.begin("escalate: {after: 1h, to: {group: leads}}", events=2)
+    bad, good = sorted(task.task_id for task in scene.tasks())
+    async with scene.system.state.transaction() as tables:
+        row = tables.tasks[bad]
+        tables.tasks[bad] = replace(row, task=replace(row.task, inputs={}))
+    await scene.passes(HOUR)
+    assert await scene.desk.log(good) == ()
+    await scene.passes(TINY)
+    assert [entry.action for entry in await scene.desk.log(good)] == ["escalated"]
+    # What was wrong is right again: it is tried once more, after a pause.
+    async with scene.system.state.transaction() as tables:
+        tables.tasks[bad] = replace(tables.tasks[bad], task=replace(row.task))
+    await scene.passes(PAUSE)
+    assert [entry.action for entry in await scene.desk.log(bad)] == ["escalated"]
 
 
 async def test_more_than_a_batch(scene: Scene, monkeypatch: pytest.MonkeyPatch):

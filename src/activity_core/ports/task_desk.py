@@ -69,3 +69,7 @@ class TaskDesk(Protocol):
     async def due(self, limit: int, at: datetime) -> Sequence[str]:
         """Ids of tasks whose `wake_at` has come, the longest waiting first."""
         ...
+
+    async def put_off(self, task_id: str, at: datetime, until: datetime) -> None:
+        """Nothing came of it: if it is due at `at`, it is due at `until`, and others go first."""
+        ...

@@ -6,11 +6,12 @@ notifications that follow. Killed before the commit, the task is still due; afte
 """
 
 import asyncio
+from datetime import timedelta
 
 import structlog
 
 from activity_core.core.definition.human_task import HumanTask
-from activity_core.core.errors import UnavailableError
+from activity_core.core.errors import ActivityCoreError, UnavailableError
 from activity_core.core.human.chain import Moment, step
 from activity_core.core.human.notices import Told, notifications
 from activity_core.core.run.announcing import task_added
@@ -27,6 +28,8 @@ BATCH = 200
 """Tasks that are looked up at once."""
 PERIOD = 1.0
 """Seconds between looks, and so how late a reminder may be. Nobody rings: only the clock knows."""
+PAUSE = timedelta(minutes=5)
+"""How long a task of which nothing came lets others go first."""
 
 
 class TaskKeeper:
@@ -67,14 +70,19 @@ class TaskKeeper:
 
     async def _keep(self, task_id: str) -> bool:
         """Whether something was done: one bad task must not keep the others waiting."""
+        done = False
         try:
             async with open_known(self._desk, self._catalogue, task_id) as (opened, human):
-                return human is not None and await self._take(opened, human)
+                done = human is not None and await self._take(opened, human)
         except UnavailableError:
             raise
-        except Exception:
-            log.exception("task_not_kept", task_id=task_id)
-            return False
+        except Exception as error:
+            code = error.code if isinstance(error, ActivityCoreError) else ActivityCoreError.code
+            log.exception("task_not_kept", task_id=task_id, code=code)
+        if not done:
+            now = self._clock.now()
+            await self._desk.put_off(task_id, now, now + PAUSE)
+        return done
 
     async def _take(self, opened: OpenTask, human: HumanTask) -> bool:
         now = self._clock.now()

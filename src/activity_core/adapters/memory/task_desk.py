@@ -83,3 +83,12 @@ class MemoryTaskDesk:
             and row.task.clock.wake_at <= at
         ]
         return [task_id for _, task_id in sorted(waking)[:limit]]
+
+    async def put_off(self, task_id: str, at: datetime, until: datetime) -> None:
+        """See `TaskDesk.put_off`."""
+        async with self._state.transaction() as tables:
+            row = tables.tasks.get(task_id)
+            wake_at = row.task.clock.wake_at if row else None
+            if row and wake_at is not None and wake_at <= at:
+                clock = replace(row.task.clock, wake_at=until)
+                store(tables, replace(row, task=replace(row.task, clock=clock)))

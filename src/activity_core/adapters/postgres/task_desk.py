@@ -70,6 +70,10 @@ _DUE = """
 select task_id from tasks where tenant = %(tenant)s and wake_at <= %(at)s
 order by wake_at, task_id limit %(limit)s
 """
+_PUT_OFF = """
+update tasks set wake_at = %(until)s
+where tenant = %(tenant)s and task_id = %(task)s and wake_at <= %(at)s
+"""
 
 
 class PostgresOpenTask:
@@ -142,6 +146,12 @@ class PostgresTaskDesk:
         values = {"tenant": self._tenant, "at": at, "limit": limit}
         async with connection(self._pool) as conn:
             return [row["task_id"] async for row in await conn.execute(_DUE, values)]
+
+    async def put_off(self, task_id: str, at: datetime, until: datetime) -> None:
+        """See `TaskDesk.put_off`."""
+        values = {"tenant": self._tenant, "task": prose(task_id), "at": at, "until": until}
+        async with connection(self._pool) as conn:
+            await conn.execute(_PUT_OFF, values)
 
 
 def _state(task: TaskInstance) -> dict[str, object]:

@@ -12,6 +12,7 @@ from activity_core.core.errors import RejectedError
 from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.explanation.outlook import outlook
 from activity_core.core.rules.occurrence import Occurrence, TriggerKind
+from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import RunFailure, RunStatus
 from activity_core.ports.cases import CaseWork
 from activity_core.ports.engine import Purpose, WorkflowState
@@ -250,6 +251,25 @@ async def test_a_ring_that_is_not_delivered_stays(stage: CaseStage):
         await starter.step()
     assert await starter.step()
     assert len(engine.cases) == 1
+
+
+async def test_a_case_that_is_refused_keeps_no_other_waiting(stage: CaseStage):
+    engine = MemoryEngine()
+    starter = CaseStarter(stage.cases, stage.store, engine, stage.clock)
+    await stage.send("1", order="a")
+    await stage.send("2", order="b")
+    engine.failures.before(StartRefusedError("never"))
+    assert await starter.step()
+    assert len(engine.cases) == 1
+    assert not await starter.step()
+    # Its runs still wait: the auditor rings for it, once in a while.
+    auditor = CaseAuditor(stage.cases, engine, stage.clock, stage.doorbell)
+    await auditor.step()
+    assert not await starter.step()
+    stage.pass_time(minutes=3)
+    await auditor.step()
+    assert await starter.step()
+    assert len(engine.cases) == 2
 
 
 async def test_a_simulation_shows_what_a_new_case_would_decide(stage: CaseStage):

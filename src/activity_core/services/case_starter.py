@@ -1,17 +1,22 @@
 """The case starter: what the router queued for a case gets its workflow to look.
 
 In: doorbells. Out: open cases, whose workflows are started or rung. A crash in between is repaired
-by ringing again: a ring carries nothing, and a case is opened by rows.
+by ringing again: a ring carries nothing, and a case is opened by rows. A case that Temporal refuses
+is left to the case auditor, who rings again after a while.
 """
 
 import asyncio
-from collections.abc import Sequence
 
+import structlog
+
+from activity_core.core.run.errors import StartRefusedError
 from activity_core.ports.cases import CaseStore, Ring
 from activity_core.ports.clock import Clock
 from activity_core.ports.engine import Engine, Purpose
 from activity_core.ports.registry import RegistryStore
 from activity_core.services.catalogue import Catalogue
+
+log = structlog.get_logger(__name__)
 
 BATCH = 500
 AT_ONCE = 32
@@ -44,16 +49,20 @@ class CaseStarter:
                 await self._engine.start_case(case.case_id, case.workflow_id, self._purpose(case))
 
         results = await asyncio.gather(*map(ring, rings), return_exceptions=True)
-        await self._cases.drop_rings(_delivered(rings, results))
-        for result in results:
-            if result is not None:
-                raise result
+        over: list[Ring] = []
+        left: list[BaseException] = []
+        for case, result in zip(rings, results, strict=True):
+            if isinstance(result, StartRefusedError):
+                log.error("case_refused", case_id=case.case_id, code=result.code, error=str(result))
+            elif result is not None:
+                left.append(result)
+                continue
+            over.append(case)
+        await self._cases.drop_rings(over)
+        if left:
+            raise left[0]
         return bool(rings)
 
     def _purpose(self, case: Ring) -> Purpose:
         owner = self._catalogue.get(case.version).owner or ""
         return Purpose(*case.version, case.case_id, owner)
-
-
-def _delivered(rings: Sequence[Ring], results: Sequence[BaseException | None]) -> list[Ring]:
-    return [ring for ring, result in zip(rings, results, strict=True) if result is None]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from tests.contract.stores import AT, ID, SECOND, Stores, announcement, event, spec
+from tests.contract.stores import AT, ID, SECOND, Stores, announcement, event, record, spec
 
 from activity_core.core import ids
 from activity_core.core.errors import NotFoundError, RejectedError
@@ -22,6 +22,7 @@ from activity_core.core.run.task import (
     TaskStatus,
 )
 from activity_core.ports.reading import Query
+from activity_core.ports.task_ledger import Finish
 
 DONE = TaskResult(TaskStatus.COMPLETED, "done", outputs={"n": 1})
 FAILED = TaskResult(TaskStatus.FAILED, "failed", error="broken\0", error_type="http_500")
@@ -373,3 +374,53 @@ async def test_a_retry_opens_what_failed_or_was_given_up_and_nothing_that_was_un
     ]
     again = tasks[0]
     assert (again.waits_until, again.result, again.finished_at) == (None, None, None)
+
+
+async def test_some_end_each_in_its_own_way_and_the_first_end_stays(stores: Stores):
+    run_id = stores.run_id(event())
+    specs = [machine(run_id, name) for name in ("a", "b", "c")]
+    await stores.recorded(*specs)
+    a, b, c = (each.task_id for each in specs)
+    await stores.task_ledger.finish(c, SKIPPED, AT, [announcement("c1", run_id)])
+    ends = [
+        Finish(b, FAILED, AT, [announcement("b1", run_id)], ring=True),
+        Finish(a, DONE, AT + SECOND, [announcement("a1", run_id), announcement("a2", run_id)]),
+        Finish(c, DONE, AT, [announcement("c2", run_id)], ring=True),
+        Finish(b, DONE, AT, [announcement("b2", run_id)], ring=True),
+    ]
+    found = await stores.task_ledger.finish_all(ends)
+    assert [(task.task_id, task.status) for task in found] == [
+        (b, TaskStatus.FAILED),
+        (a, TaskStatus.COMPLETED),
+        (c, TaskStatus.SKIPPED),
+        (b, TaskStatus.FAILED),
+    ]
+    assert [await stores.task_ledger.get(task.task_id) for task in found] == list(found)
+    assert await stores.outgoing() == ["c1", "b1", "a1", "a2"]
+    assert len(await stores.run_queue.take_signals(9)) == 1
+
+
+async def test_some_of_several_runs_end_together(stores: Stores):
+    specs = []
+    for number in ("1", "2"):
+        execution = await stores.execution(event(number))
+        async with stores.run_ledger.open(execution.execution_id, AT) as opened:
+            [run] = opened.runs
+            specs.append(machine(run.run_id))
+            await opened.record(
+                [record(run, RunStatus.RUNNING, tasks=[NewTask(specs[-1], TaskStatus.READY)])], AT
+            )
+    ends = [Finish(each.task_id, DONE, AT, ring=True) for each in specs]
+    found = await stores.task_ledger.finish_all(ends)
+    assert [task.status for task in found] == [TaskStatus.COMPLETED] * 2
+    assert len(await stores.run_queue.take_signals(9)) == 2
+
+
+async def test_none_ends_if_one_of_them_is_not_there(stores: Stores):
+    each = machine(stores.run_id(event()))
+    await stores.recorded(each)
+    ends = [Finish(each.task_id, DONE, AT, [announcement("e1")]), Finish("task-no", DONE, AT)]
+    with pytest.raises(NotFoundError):
+        await stores.task_ledger.finish_all(ends)
+    assert (await stores.task_ledger.get(each.task_id)).status is not TaskStatus.COMPLETED
+    assert await stores.outgoing() == []

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from activity_core.core.errors import RejectedError
+from activity_core.core.errors import RejectedError, UnavailableError
 from activity_core.services.group_commit import GroupCommit
 
 
@@ -108,3 +108,16 @@ async def test_who_comes_right_after_the_last_flush_is_not_forgotten():
     for number in range(50):
         async with asyncio.timeout(5):
             assert await group.submit([number]) == [f"kept {number}"]
+
+
+async def test_an_outage_is_told_to_all_at_once():
+    asked: list[list[int]] = []
+
+    async def away(items: Sequence[int]) -> list[str]:
+        asked.append(list(items))
+        raise UnavailableError("away")
+
+    group: GroupCommit[int, str] = GroupCommit(away)
+    answers = await asyncio.gather(*map(group.submit, ([1], [2], [3])), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [UnavailableError] * 3
+    assert asked == [[1, 2, 3]]

@@ -1,14 +1,18 @@
 """Performer, caller and presenter over in-memory stores: what single tasks come to."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from tests.core_stage import CoreStage
 
 from activity_core.adapters.memory.task_performer import MemoryAttempt
+from activity_core.core.errors import RejectedError
 from activity_core.core.run.errors import TaskFailedError
 from activity_core.core.run.progress import Call, TaskEnd, TaskStates
-from activity_core.core.run.task import TaskResult, TaskStatus
+from activity_core.core.run.task import TaskInstance, TaskResult, TaskStatus
+from activity_core.ports.task_ledger import Finish
 
 ONCE = MemoryAttempt()
 DONE, FAILED = TaskEnd("completed", "done"), TaskEnd("failed", "failed")
@@ -52,6 +56,29 @@ async def begun(stage: CoreStage) -> tuple[str, dict[str, str]]:
     (execution,) = await stage.compose()
     await stage.runner.advance(execution.execution_id)
     return run_id, {name: row.task.task_id for name, row in stage.tasks_of(run_id).items()}
+
+
+async def test_ends_that_come_meanwhile_share_a_transaction_and_harm_no_other(
+    stage: CoreStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, tasks = await begun(stage)
+    finish_all = stage.tasks.finish_all
+    asked: list[list[str]] = []
+
+    async def picky(finishes: Sequence[Finish]) -> Sequence[TaskInstance]:
+        asked.append([finish.task_id for finish in finishes])
+        if tasks["child"] in asked[-1]:
+            raise RejectedError("it cannot be stored")
+        return await finish_all(finishes)
+
+    monkeypatch.setattr(stage.tasks, "finish_all", picky)
+    performer = stage.performer
+    names = ["post", "run", "child", "call"]
+    ends = (performer.fail(tasks[name], 1, "no") for name in names)
+    answers = await asyncio.gather(*ends, return_exceptions=True)
+    assert [answers[number] for number in (0, 1, 3)] == [FAILED] * 3
+    assert isinstance(answers[2], RejectedError)
+    assert asked == [[tasks[name] for name in names], *([tasks[name]] for name in names)]
 
 
 async def test_whoever_answers_later_is_asked_once(stage: CoreStage) -> None:

@@ -17,6 +17,20 @@ from activity_core.core.run.task import NewTask, TaskClock, TaskInstance, TaskRe
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """A task ends: how, when, and what is said about it.
+
+    `ring` wakes the workflow of its run, if that is running: it does not know otherwise.
+    """
+
+    task_id: str
+    result: TaskResult
+    at: datetime
+    announcements: Sequence[Announcement] = ()
+    ring: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TaskState:
     """A task's id and status, for whoever waits for it; the outcome is empty until it is final."""
 
@@ -69,21 +83,22 @@ class TaskLedger(Protocol):
         *,
         ring: bool = False,
     ) -> TaskInstance:
-        """End a task that is not final, with its announcements.
-
-        A task that is final already is returned as it is stored, and nothing is written. A
-        compensation that is completed turns the task that it is about from completed to
-        compensated.
-
-        Args:
-            task_id: which one.
-            result: how it ended.
-            at: when.
-            announcements: what is said about it.
-            ring: wake the workflow of its run, if that is running: it does not know otherwise.
+        """One of `finish_all`.
 
         Raises:
             NotFoundError: no such task.
+        """
+        ...
+
+    async def finish_all(self, finishes: Sequence[Finish]) -> Sequence[TaskInstance]:
+        """End those of these tasks that are not final, in this order, with their announcements.
+
+        They may be of several runs, and are answered in this order. A task that is final already
+        is answered as it is stored, and nothing of it is written. A compensation that is completed
+        turns the task that it is about from completed to compensated.
+
+        Raises:
+            NotFoundError: one of them is not there; none is ended.
         """
         ...
 

@@ -1,12 +1,14 @@
 """Group commit: callers that wait at the same time share one transaction.
 
-`ingest` puts arrivals in; while flushes are under way the next group gathers, so that under load a
+`ingest` puts arrivals in, `performer` ends of tasks; while flushes are under way the next group gathers, so that under load a
 commit carries many callers and alone it carries one, at once.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
+
+from activity_core.core.errors import UnavailableError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -36,7 +38,8 @@ class GroupCommit(Generic[Item, Answer]):
         """Answers in the order of the items, once they are committed.
 
         Raises:
-            whatever the flush of the group raised; nothing of this caller was committed then.
+            UnavailableError: the flush of the group raised it; nobody knows what was committed.
+            whatever else the flush of the caller alone raised; nothing of it was committed then.
         """
         done: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
         self._waiting.append((items, done))
@@ -68,9 +71,17 @@ class GroupCommit(Generic[Item, Answer]):
     async def _commit(
         self, group: Sequence[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]]
     ) -> None:
-        """Commit a group; if it fails, its callers one by one, so that none harms another."""
+        """Commit a group; if it fails, its callers one by one, so that none harms another.
+
+        An outage is nobody's fault: all are told at once, instead of waiting for it one by one.
+        """
         try:
             answers = list(await self._flush([item for items, _ in group for item in items]))
+        except UnavailableError as error:
+            for _, waiting in group:
+                if not waiting.done():
+                    waiting.set_exception(error)
+            return
         except Exception as error:  # noqa: BLE001 - handed to the callers below
             if len(group) > 1:
                 for member in group:

@@ -16,13 +16,17 @@ from activity_core.core.run.progress import TaskEnd
 from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskStatus
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
-from activity_core.ports.task_ledger import TaskLedger
+from activity_core.ports.task_ledger import Finish, TaskLedger
 from activity_core.ports.task_performer import Attempt, Performed, TaskPerformer
+from activity_core.services.group_commit import GroupCommit
 from activity_core.services.task_preparer import TaskPreparer
 
 DONE = "done"
 """The outcome of an automated task that succeeded; `failed` of one that did not."""
 FAILED = "failed"
+
+AT_ONCE = 50
+"""Tasks whose ends share a transaction at most."""
 
 
 class Performer:
@@ -44,6 +48,10 @@ class Performer:
         self._clock = clock
         self._doorbell = doorbell
         self._deployment = deployment
+        # All ends of a run wait for its lock: those that come meanwhile share the next transaction.
+        self._finishes: GroupCommit[Finish, TaskInstance] = GroupCommit(
+            tasks.finish_all, max_items=AT_ONCE
+        )
 
     async def perform(self, task_id: str, attempt: Attempt, *, run_attempt: int = 1) -> TaskEnd:
         """Do it, unless it is over already or its other side was asked before.
@@ -104,7 +112,8 @@ class Performer:
         ended = announcing.task_ended(
             task, result, deployment=self._deployment, at=at, attempt=run_attempt
         )
-        stored = await self._tasks.finish(task.task_id, result, at, [*events, ended])
+        finish = Finish(task.task_id, result, at, [*events, ended])
+        [stored] = await self._finishes.submit([finish])
         self._doorbell.ring(Topic.RELAY)
         return self._end(stored)
 

@@ -32,7 +32,7 @@ from activity_core.core.run.task import (
 )
 from activity_core.core.run.window import BEFORE_ALL, parse_group
 from activity_core.ports.run_queue import Signal
-from activity_core.ports.task_ledger import RunStates, TaskState
+from activity_core.ports.task_ledger import Finish, RunStates, TaskState
 
 _BEGINS = frozenset({TaskStatus.PENDING, TaskStatus.READY})
 
@@ -78,15 +78,20 @@ class MemoryTaskLedger:
         ring: bool = False,
     ) -> TaskInstance:
         """See `TaskLedger.finish`."""
+        [task] = await self.finish_all([Finish(task_id, result, at, announcements, ring=ring)])
+        return task
+
+    async def finish_all(self, finishes: Sequence[Finish]) -> Sequence[TaskInstance]:
+        """See `TaskLedger.finish_all`."""
         async with self._state.transaction() as tables:
-            row = task_row(tables, task_id)
-            if row.task.status in FINAL:
-                return instance(row)
-            end(tables, row, result, at)
-            if ring:
-                signal(self._state, tables, row.task)
-            announce(self._state, tables, announcements, at)
-            return instance(task_row(tables, task_id))
+            for finish in finishes:
+                row = task_row(tables, finish.task_id)
+                if row.task.status not in FINAL:
+                    end(tables, row, finish.result, finish.at)
+                    if finish.ring:
+                        signal(self._state, tables, row.task)
+                    announce(self._state, tables, finish.announcements, finish.at)
+            return [instance(task_row(tables, finish.task_id)) for finish in finishes]
 
     async def end(
         self,

@@ -1,7 +1,6 @@
 """The ledger of tasks: begun by attempts, ended once, under the lock of their run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from psycopg.rows import DictRow
@@ -13,13 +12,13 @@ from activity_core.adapters.postgres.outbox import post
 from activity_core.adapters.postgres.pool import Connection, Pool, connection, transaction
 from activity_core.adapters.postgres.storable import json_text, prose
 from activity_core.adapters.postgres.task_ends import values_of
+from activity_core.adapters.postgres.task_finishes import finish_all
 from activity_core.core.errors import NotFoundError
 from activity_core.core.rules.late import LateWords
 from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.tally import MOST_NAMED, Tally
 from activity_core.core.run.task import (
-    FINAL,
     NewTask,
     TaskClock,
     TaskInstance,
@@ -27,7 +26,7 @@ from activity_core.core.run.task import (
     TaskStatus,
 )
 from activity_core.core.run.window import BEFORE_ALL, parse_group
-from activity_core.ports.task_ledger import RunStates, TaskState
+from activity_core.ports.task_ledger import Finish, RunStates, TaskState
 
 
 class PostgresTaskLedger:
@@ -62,21 +61,13 @@ class PostgresTaskLedger:
         ring: bool = False,
     ) -> TaskInstance:
         """See `TaskLedger.finish`; two round trips."""
-        result = replace(result, error=prose(result.error), comment=prose(result.comment))
-        values = self._of(task_id)
+        [task] = await self.finish_all([Finish(task_id, result, at, announcements, ring=ring)])
+        return task
+
+    async def finish_all(self, finishes: Sequence[Finish]) -> Sequence[TaskInstance]:
+        """See `TaskLedger.finish_all`; two round trips, however many they are."""
         async with transaction(self._pool) as conn:
-            await conn.execute(queries.LOCK_RUN_OF, values)
-            task = await self._stored(conn, task_id)
-            if task.status in FINAL:
-                return task
-            await conn.execute(queries.FINISH, self._ended([task_id], result, at))
-            undoes = task.role is TaskRole.COMPENSATION
-            if undoes and result.status is TaskStatus.COMPLETED:
-                await conn.execute(queries.UNDONE, values | {"about": task.about})
-            if ring:
-                await conn.execute(queries.SIGNAL, values)
-            await post(conn, self._tenant, announcements, at)
-        return replace(task, status=result.status, result=result, finished_at=at)
+            return await finish_all(conn, self._tenant, finishes)
 
     async def end(
         self,

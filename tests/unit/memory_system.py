@@ -202,6 +202,7 @@ class MemorySystem:
     def start_refusal(self) -> StartRefusal:
         return StartRefusal(
             MemoryRunLedger(self.state),
+            MemoryTaskLedger(self.state),
             self.dead_letters,
             self.clock,
             self.doorbell,

@@ -9,9 +9,11 @@ from activity_core.core.event.envelope import EventEnvelope
 from activity_core.core.rules.task_spec import TaskRole
 from activity_core.core.run.errors import StartRefusedError
 from activity_core.core.run.run import RunStatus
+from activity_core.core.run.task import TaskStatus
 from activity_core.ports.engine import Purpose, WorkflowState
 from activity_core.ports.run_queue import Signal, SignalKind
 from activity_core.services.registry import Registry
+from activity_core.services.start_refusal import StartRefusal
 from activity_core.services.starter import LEASE, Starter
 
 DEFINITIONS = """
@@ -257,9 +259,32 @@ async def test_an_unconfirmed_start_of_a_notification_is_repeated(scene: Scene):
     assert scene.system.state.tables.pending_tasks == {}
 
 
-async def test_a_notification_that_cannot_be_started_is_not_asked_for_again(scene: Scene):
-    await recorded(scene)
+async def test_a_notification_that_cannot_be_started_fails_and_says_so(scene: Scene):
+    told = await recorded(scene)
     scene.engine.failures.before(StartRefusedError("never"))
     assert await scene.starter.step() is True
     assert await scene.starter.step() is False
     assert scene.engine.tasks == {}
+    tables = scene.system.state.tables
+    result = tables.tasks[told].task.result
+    assert result is not None
+    assert (result.status, result.outcome) == (TaskStatus.FAILED, "failed")
+    assert (result.error, result.error_type) == ("never", "start_refused")
+    said = [row.type for row in tables.outbox.values() if row.subject == told]
+    assert said == ["activity-core.task.created.v1", "activity-core.task.failed.v1"]
+
+
+async def test_a_refused_notification_waits_for_its_end_to_be_recorded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    await recorded(scene)
+
+    async def away(*_: object) -> None:
+        raise UnavailableError("away")
+
+    scene.engine.failures.before(StartRefusedError("never"))
+    with monkeypatch.context() as patched:
+        patched.setattr(StartRefusal, "fail_task", away)
+        with pytest.raises(UnavailableError):
+            await scene.starter.step()
+    assert len(scene.system.state.tables.pending_tasks) == 1

@@ -117,6 +117,7 @@ async def starter(system: System) -> None:
         system.clock,
         refusal=StartRefusal(
             system.stores.run_ledger,
+            system.stores.task_ledger,
             system.stores.dead_letters,
             system.clock,
             system.doorbell,

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
 from activity_core.core.definition.definition import ActivityDefinition
 from activity_core.core.errors import UnavailableError
 from activity_core.core.human.notices import notification_step
@@ -26,8 +24,6 @@ from activity_core.ports.run_queue import PendingTask, RunQueue, SignalKind
 from activity_core.services.catalogue import Catalogue
 from activity_core.services.metrics import EXECUTIONS_STARTED
 from activity_core.services.start_refusal import StartRefusal
-
-log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=10)
 """How long a start may take before another starter tries the same workflow id."""
@@ -130,7 +126,7 @@ class Starter:
         results = await asyncio.gather(*map(start, tasks), return_exceptions=True)
         for task, result in zip(tasks, results, strict=True):
             if isinstance(result, StartRefusedError):
-                log.error("task_refused", task_id=task.task_id, error=str(result))
+                await self._refusal.fail_task(task.task_id, result)
         over = [
             task.position
             for task, result in zip(tasks, results, strict=True)

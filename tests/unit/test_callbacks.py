@@ -149,6 +149,11 @@ async def test_what_it_may_not_say(scene: Scene, body: Any, status: int):
     assert scene.status is TaskStatus.RUNNING
 
 
+async def test_a_body_that_is_no_object(scene: Scene):
+    told = await scene.tell([1])
+    assert (told.status_code, told.json()["detail"]) == (400, "the body: it is no JSON object")
+
+
 async def test_outputs_are_bounded_whatever_bodies_may_be(scene: Scene):
 
     async with scene.system.client(limits=ApiLimits(max_body_bytes=4 << 20)) as client:

@@ -123,6 +123,8 @@ def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _issue(model: type[Body], path: tuple[str | int, ...], kind: str, message: str) -> str:
+    if not path and kind == "model_type":  # whose own words name a class of ours
+        return "the body: it is no JSON object"
     name = ".".join(map(str, path)) or "the body"
     if kind == "extra_forbidden":
         return f"unknown key `{name:.60}`{did_you_mean(name, model.model_fields)}"

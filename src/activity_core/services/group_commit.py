@@ -1,7 +1,7 @@
 """Group commit: callers that wait at the same time share one transaction.
 
-`ingest` puts arrivals in, `performer` ends of tasks; while flushes are under way the next group gathers, so that under load a
-commit carries many callers and alone it carries one, at once.
+`ingest` puts arrivals in, `performer` the ends of tasks; while flushes are under way the next group
+gathers, so that under load a commit carries many callers and alone it carries one, at once.
 """
 
 import asyncio

@@ -33,6 +33,7 @@ _INSTALLATIONS = ("stack", "running")
 """Of the tests end to end and of faults, a dozen processes each: never two of one kind."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for the groups at this very moment, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes (`-n`): what shares a server or an installation stays together."""
     for item in items:

@@ -1,6 +1,8 @@
 """Sagas over in-memory stores, step by step as the workflow takes them."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.core_stage import CoreStage
@@ -131,6 +133,32 @@ async def test_a_compensation_that_fails_for_good_asks_for_help_and_others_go_on
     assert rows["pay"].task.status is TaskStatus.COMPLETED  # partial failure can be seen
     assert rows["create"].task.status is TaskStatus.COMPENSATED
     assert stage.said(run_id).count("task.created") == 4 + 2 + 1
+
+
+async def test_a_compensation_that_fails_again_asks_again_once_nobody_is_asked(
+    stage: CoreStage,
+) -> None:
+    run_id, _, tasks = await begun(stage, "a")
+    await do(stage, tasks["create"])
+    await do(stage, tasks["pay"])
+    await stage.performer.fail(tasks["ship"], 1, "no")
+    refund = (await stage.compensator.begin(run_id, "saga#0", 1))[0].task_id
+
+    def change(task_id: str, **how: Any) -> None:
+        rows = stage.state.tables.tasks
+        rows[task_id] = replace(rows[task_id], task=replace(rows[task_id].task, **how))
+
+    async def failed(attempt: int) -> list[str]:
+        change(refund, run_attempt=attempt)
+        await stage.performer.fail(refund, attempt, "it answered 500", "http_500")
+        await stage.compensator.failed(refund)
+        return [name for name in stage.tasks_of(run_id) if "/help" in name]
+
+    assert await failed(1) == ["pay/compensate/help"]
+    assert await failed(2) == ["pay/compensate/help"]
+    helped = stage.tasks_of(run_id)["pay/compensate/help"].task.task_id
+    change(helped, status=TaskStatus.COMPLETED)
+    assert await failed(2) == ["pay/compensate/help", "pay/compensate/help-2"]
 
 
 async def test_items_do_not_undo_each_other(stage: CoreStage) -> None:

@@ -15,6 +15,7 @@ from activity_core.core.run.compensation import (
     compensations,
     given_up,
     help_with,
+    is_asked_for_help,
     left_to_undo,
 )
 from activity_core.core.run.progress import TaskStep
@@ -66,8 +67,11 @@ class Compensator:
         return steps
 
     async def failed(self, task_id: str) -> None:
-        """A compensation is not tried again: a person is to look after it."""
+        """A compensation is not tried again: a person is to look after it, if none is asked yet."""
         compensation = await self._tasks.get(task_id)
+        group = await self._tasks.group(compensation.run_id, compensation.rule, compensation.item)
+        if is_asked_for_help(group, task_id):
+            return
         undone = await self._tasks.get(str(compensation.about))
         wanted = help_with(await self._definition(compensation), compensation, undone)
         at = self._clock.now()

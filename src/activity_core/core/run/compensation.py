@@ -31,6 +31,11 @@ OPERATORS = "operators"
 GIVEN_UP = TaskResult(TaskStatus.CANCELLED, "cancelled", comment="what it belongs to is undone")
 """How every open task of a group ends that is compensated."""
 
+RELIEVED = TaskResult(
+    TaskStatus.CANCELLED, "cancelled", comment="the compensation was tried again and is completed"
+)
+"""How a request for help ends that nobody needs to follow any more."""
+
 _NEVER = Patience(1, 1.0, 1.0, 30.0)
 _DONE = frozenset({TaskStatus.COMPLETED, TaskStatus.COMPENSATED})
 
@@ -71,7 +76,10 @@ def left_to_undo(
 def help_with(
     definition: ActivityDefinition, compensation: TaskInstance, undone: TaskInstance
 ) -> NewTask:
-    """A person is to undo what a compensation that failed for good did not."""
+    """A person is to undo what a compensation that failed for good did not.
+
+    A retried run asks again: who helped before did not know of it.
+    """
     why = compensation.result.error if compensation.result else ""
     description = (
         f"The compensation of task {undone.spec_id} ({undone.task_id}) failed and is not tried "
@@ -83,7 +91,8 @@ def help_with(
         "form": None,
         "outcomes": [],
     }
-    spec_id = compensation.spec_id + HELP
+    again = f"-{compensation.run_attempt}" if compensation.run_attempt > 1 else ""
+    spec_id = compensation.spec_id + HELP + again
     owner = (definition.owner or OPERATORS)[:MAX_PRINCIPAL]
     spec = TaskSpec(
         task_id=ids.task_id(compensation.run_id, compensation.rule, spec_id, compensation.item),
@@ -101,6 +110,14 @@ def help_with(
         about=compensation.task_id,
     )
     return NewTask(spec, TaskStatus.READY)
+
+
+def is_asked_for_help(group: Sequence[TaskInstance], compensation_id: str) -> bool:
+    """Whether somebody still is to look after a compensation."""
+    return any(
+        task.role is TaskRole.HELP and task.about == compensation_id and task.status not in FINAL
+        for task in group
+    )
 
 
 def rule_of(definition: ActivityDefinition, rule_id: str) -> Rule:

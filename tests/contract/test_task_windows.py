@@ -184,6 +184,32 @@ async def test_a_compensation_that_is_done_turns_its_task(stores: Stores):
     assert (first.result.outcome, first.result.outputs) == ("done", {"n": 1})
 
 
+async def test_what_ends_with_another_ends_only_if_that_does(stores: Stores):
+    run_id = stores.run_id(event())
+    firsts = [machine(run_id, f"do-{number}") for number in range(3)]
+    seconds = [spec(run_id, f"look-{number}") for number in range(3)]
+    await stores.recorded(*firsts, *seconds)
+    await end(stores, firsts[1], FAILED)
+    await end(stores, seconds[2], DONE)
+    finishes = [
+        Finish(
+            first.task_id,
+            DONE,
+            AT,
+            [announcement(f"first-{n}", run_id)],
+            also=Finish(second.task_id, SKIPPED, AT, [announcement(f"second-{n}", run_id)]),
+        )
+        for n, (first, second) in enumerate(zip(firsts, seconds, strict=True))
+    ]
+    ended = await stores.task_ledger.finish_all(finishes)
+    assert [task.status for task in ended] == ["completed", "failed", "completed"]
+    others = [await stores.task_ledger.get(each.task_id) for each in seconds]
+    assert [task.status for task in others] == ["skipped", "ready", "completed"]
+    assert await stores.outgoing() == ["first-0", "second-0", "first-2"]
+    [line] = await stores.task_desk.log(seconds[0].task_id)
+    assert line.action is Action.SKIPPED
+
+
 async def test_many_end_in_the_same_way_and_only_those_are_told_of(stores: Stores):
     run_id = stores.run_id(event())
     specs = [machine(run_id, item=item) for item in range(3)]

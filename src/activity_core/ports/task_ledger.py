@@ -20,7 +20,8 @@ from activity_core.core.run.task import NewTask, TaskClock, TaskInstance, TaskRe
 class Finish:
     """A task ends: how, when, and what is said about it.
 
-    `ring` wakes the workflow of its run, if that is running: it does not know otherwise.
+    `ring` wakes the workflow of its run, if that is running: it does not know otherwise. `also` is
+    another task of its run, which nobody needs to do any more: it ends only if this one does.
     """
 
     task_id: str
@@ -28,6 +29,12 @@ class Finish:
     at: datetime
     announcements: Sequence[Announcement] = ()
     ring: bool = False
+    also: "Finish | None" = None
+
+    @property
+    def all(self) -> Sequence["Finish"]:
+        """It, and what ends with it."""
+        return [self, *self.also.all] if self.also else [self]
 
 
 @dataclass(frozen=True, slots=True)

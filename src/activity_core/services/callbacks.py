@@ -20,8 +20,9 @@ from activity_core.core.run.task import FINAL, TaskInstance, TaskResult, TaskSta
 from activity_core.core.run.task_outputs import MAX_BYTES
 from activity_core.ports.clock import Clock
 from activity_core.ports.doorbell import Doorbell, Topic
-from activity_core.ports.task_ledger import TaskLedger
+from activity_core.ports.task_ledger import Finish, TaskLedger
 from activity_core.services.performer import DONE, FAILED
+from activity_core.services.relief import relieved
 
 REPORTED = "reported"
 """The type of a failure that the other side told by itself."""
@@ -139,7 +140,9 @@ class Callbacks:
         announcement = task_ended(
             task, result, deployment=self._deployment, at=now, attempt=task.run_attempt
         )
-        stored = await self._tasks.finish(task.task_id, result, now, [announcement], ring=True)
+        finish = Finish(task.task_id, result, now, [announcement], ring=True)
+        finish = await relieved(self._tasks, task, finish, deployment=self._deployment)
+        [stored] = await self._tasks.finish_all([finish])
         self._doorbell.ring(Topic.RELAY)
         self._doorbell.ring(Topic.STARTER)
         return stored

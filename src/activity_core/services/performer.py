@@ -19,6 +19,7 @@ from activity_core.ports.doorbell import Doorbell, Topic
 from activity_core.ports.task_ledger import Finish, TaskLedger
 from activity_core.ports.task_performer import Attempt, Performed, TaskPerformer
 from activity_core.services.group_commit import GroupCommit
+from activity_core.services.relief import relieved
 from activity_core.services.task_preparer import TaskPreparer
 
 DONE = "done"
@@ -113,6 +114,7 @@ class Performer:
             task, result, deployment=self._deployment, at=at, attempt=run_attempt
         )
         finish = Finish(task.task_id, result, at, [*events, ended])
+        finish = await relieved(self._tasks, task, finish, deployment=self._deployment)
         [stored] = await self._finishes.submit([finish])
         self._doorbell.ring(Topic.RELAY)
         return self._end(stored)

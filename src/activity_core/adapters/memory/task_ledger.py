@@ -85,12 +85,14 @@ class MemoryTaskLedger:
         """See `TaskLedger.finish_all`."""
         async with self._state.transaction() as tables:
             for finish in finishes:
-                row = task_row(tables, finish.task_id)
-                if row.task.status not in FINAL:
-                    end(tables, row, finish.result, finish.at)
-                    if finish.ring:
+                for each in finish.all:
+                    row = task_row(tables, each.task_id)
+                    if row.task.status in FINAL:
+                        break
+                    end(tables, row, each.result, each.at)
+                    if each.ring:
                         signal(self._state, tables, row.task)
-                    announce(self._state, tables, finish.announcements, finish.at)
+                    announce(self._state, tables, each.announcements, each.at)
             return [instance(task_row(tables, finish.task_id)) for finish in finishes]
 
     async def end(

@@ -36,18 +36,21 @@ async def finish_all(
     Raises:
         NotFoundError: one of them is not there.
     """
-    asked = {"tenant": tenant, "tasks": [prose(each.task_id) for each in finishes]}
+    ids = [prose(each.task_id) for finish in finishes for each in finish.all]
+    asked = {"tenant": tenant, "tasks": ids}
     await conn.execute(_LOCK_RUNS, asked)
     rows = await conn.execute(queries.SOME, asked)
     tasks = {row["task_id"]: task_rows.instance(row) async for row in rows}
     said: list[Announcement] = []
     for finish in finishes:
-        task = tasks.get(prose(finish.task_id))
-        if task is None:
-            raise NotFoundError("no such task", subject=f"task {finish.task_id}")
-        if task.status not in FINAL:
-            tasks[task.task_id] = await _finish(conn, tenant, task, finish)
-            said += finish.announcements
+        for each in finish.all:
+            task = tasks.get(prose(each.task_id))
+            if task is None:
+                raise NotFoundError("no such task", subject=f"task {each.task_id}")
+            if task.status in FINAL:
+                break
+            tasks[task.task_id] = await _finish(conn, tenant, task, each)
+            said += each.announcements
     if said:
         await post(conn, tenant, said, max(finish.at for finish in finishes))
     return [tasks[prose(finish.task_id)] for finish in finishes]

@@ -31,11 +31,6 @@ OPERATORS = "operators"
 GIVEN_UP = TaskResult(TaskStatus.CANCELLED, "cancelled", comment="what it belongs to is undone")
 """How every open task of a group ends that is compensated."""
 
-RELIEVED = TaskResult(
-    TaskStatus.CANCELLED, "cancelled", comment="the compensation was tried again and is completed"
-)
-"""How a request for help ends that nobody needs to follow any more."""
-
 _NEVER = Patience(1, 1.0, 1.0, 30.0)
 _DONE = frozenset({TaskStatus.COMPLETED, TaskStatus.COMPENSATED})
 

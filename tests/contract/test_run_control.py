@@ -26,7 +26,7 @@ from activity_core.core.rules.task_spec import TaskKind
 from activity_core.core.run.ending import said_by
 from activity_core.core.run.run import Execution, RunFailure, RunStatus
 from activity_core.core.run.task import NOT_WANTED, TaskResult, TaskStatus
-from activity_core.ports.run_control import Rerun, RunAction, RunLine
+from activity_core.ports.run_control import MOST_LINES, Rerun, RunAction, RunLine
 from activity_core.ports.run_queue import ManualRequest, SignalKind
 
 BY_ANN = said_by("ann", "sent twice", verb="cancelled")
@@ -288,3 +288,14 @@ async def test_a_rerun_of_a_slot_is_no_open_run_of_slots(stores: Stores):
     await stores.slots.plan([cursor()])
     async with stores.slots.open_due([ID], AT) as opened:
         assert [list(each.open_runs) for each in opened.due] == [[]]
+
+
+async def test_a_run_shows_the_newest_lines_of_its_log(stores: Stores):
+    [run_id] = await stores.fire(event())
+    async with stores.run_control.hold(run_id) as held:
+        for number in range(MOST_LINES + 2):
+            await held.note(RunLine(RunAction.RETRIED, "ann", str(number)), AT)
+    told: Mapping[str, Any] = await stores.reading.run(run_id)
+    assert [line["reason"] for line in told["log"]] == [
+        str(number) for number in range(2, MOST_LINES + 2)
+    ]

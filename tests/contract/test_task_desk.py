@@ -130,6 +130,16 @@ async def test_lines_stay_in_their_order_with_all_they_say(stores: Stores):
     assert list(await stores.task_desk.log(task_id)) == lines
 
 
+async def test_the_newest_lines_are_read(stores: Stores):
+    task_id = (await one(stores)).task_id
+    for number in range(4):
+        async with stores.task_desk.open(task_id) as opened:
+            await opened.write(opened.task, LogEntry(Action.COMMENTED, AT, str(number)), [])
+    assert [each.by for each in await stores.task_desk.log(task_id, 2)] == ["2", "3"]
+    assert [each.by for each in await stores.task_desk.log(task_id, 1)] == ["3"]
+    assert len(await stores.task_desk.log(task_id)) == 4
+
+
 async def test_nothing_is_kept_of_what_went_wrong(stores: Stores):
     task_id = (await one(stores)).task_id
     before = await stores.task_ledger.get(task_id)

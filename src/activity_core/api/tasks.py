@@ -74,6 +74,6 @@ async def explain_task(parts: Parts, task_id: str) -> Response:
 
 @router.get("/{task_id}/log", response_model=TaskLog, responses=problems(_404="no such task"))
 async def show_task_log(parts: Parts, task_id: str) -> Response:
-    """What people and time did to a task, oldest first."""
+    """What people and time did to a task, oldest first: the newest 1,000 lines."""
     log = await parts.task_inbox.log(task_id)
     return JsonResponse({"items": [log_item(entry) for entry in log]})

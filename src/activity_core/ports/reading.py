@@ -81,7 +81,8 @@ class Reading(Protocol):
 
         `rules` are rule traces by field name; `tasks` are items of that list in order of rule,
         spec_id, item; `events_out` (event_id, type, subject, created_at, sent) in order of leaving;
-        `decisions` are items of that list that name the run, oldest first.
+        `decisions` are items of that list that name the run, oldest first. Plus log
+        (action, at, by, reason, about): the newest 1,000 lines, the oldest of them first.
         """
         ...
 

@@ -17,6 +17,9 @@ from activity_core.core.run.run import PendingRun, RunStatus
 from activity_core.core.run.task import TaskInstance, TaskResult
 from activity_core.ports.run_queue import SignalKind, Submission
 
+MOST_LINES = 1_000
+"""Lines of a run's log that are shown with it: the newest."""
+
 
 class RunAction(StrEnum):
     """What a line of a run's log says."""

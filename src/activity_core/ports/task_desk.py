@@ -13,6 +13,9 @@ from activity_core.core.human.log import LogEntry
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.task import NewTask, TaskInstance
 
+MOST_LINES = 1_000
+"""Lines of a task's log that are read at once, unless fewer are wanted."""
+
 
 class OpenTask(Protocol):
     """A task that nobody else changes, for one transaction; not necessarily a person's."""
@@ -58,8 +61,8 @@ class TaskDesk(Protocol):
         """
         ...
 
-    async def log(self, task_id: str) -> Sequence[LogEntry]:
-        """Everything that was done to it, oldest first.
+    async def log(self, task_id: str, limit: int = MOST_LINES) -> Sequence[LogEntry]:
+        """The newest `limit` lines about what was done to it, oldest of them first.
 
         Raises:
             NotFoundError: no such task.

@@ -82,7 +82,7 @@ class TaskInbox:
         return await self._do(task_id, lambda found, at: answering.reject(found, request, at))
 
     async def log(self, task_id: str) -> Sequence[LogEntry]:
-        """Everything that was done to it, oldest first.
+        """What was done to it, oldest first: the newest 1,000 lines.
 
         Raises:
             NotFoundError: no such task.
@@ -127,10 +127,10 @@ class TaskInbox:
 
     async def _told(self, task_id: str, error: StaleError) -> StaleError:
         """Also what came last."""
-        log = await self._desk.log(task_id)
+        log = await self._desk.log(task_id, 1)
         if not log:
             return error
-        last = log[-1]
+        [last] = log
         return StaleError(
             f"{error.message}: {last.action} by {last.by} at {rfc3339(last.at)}",
             subject=error.subject,

@@ -19,6 +19,7 @@ from activity_core.core.rules.occurrence import TriggerKind
 from activity_core.core.run.run import RunFailure
 from activity_core.core.schedule.gap import Gap
 from activity_core.core.schedule.punctuality import about_input, lag_seconds
+from activity_core.ports.run_control import MOST_LINES
 
 Json = dict[str, JsonValue]
 
@@ -115,6 +116,7 @@ def run_detail(tables: Tables, row: RunRow) -> Json:
     """One run, explained."""
     decisions = [each for each in tables.decisions.values() if each.run_id == row.run_id]
     outgoing = [each for each in tables.outbox.values() if each.key == row.run_id]
+    lines = [each for each in tables.run_log.values() if each.run_id == row.run_id]
     return run_item(tables, row) | {
         "input": row.occurrence.input,
         "context_snapshot": None if row.snapshot is None else parse_json(row.snapshot),
@@ -127,7 +129,7 @@ def run_detail(tables: Tables, row: RunRow) -> Json:
             decision_item(tables, each)
             for each in sorted(decisions, key=lambda each: each.decided_at)
         ],
-        "log": [_log_line(each) for each in tables.run_log.values() if each.run_id == row.run_id],
+        "log": [_log_line(each) for each in lines[-MOST_LINES:]],
     }
 
 

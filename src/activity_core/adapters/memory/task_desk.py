@@ -13,7 +13,7 @@ from activity_core.adapters.memory.task_rows import store, task_row
 from activity_core.core.human.log import LogEntry
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance
-from activity_core.ports.task_desk import OpenTask
+from activity_core.ports.task_desk import MOST_LINES, OpenTask
 
 
 class MemoryOpenTask:
@@ -68,10 +68,10 @@ class MemoryTaskDesk:
         async with self._state.transaction() as tables:
             yield MemoryOpenTask(self._state, tables, task_row(tables, task_id).task)
 
-    async def log(self, task_id: str) -> Sequence[LogEntry]:
+    async def log(self, task_id: str, limit: int = MOST_LINES) -> Sequence[LogEntry]:
         """See `TaskDesk.log`."""
         task_row(self._state.tables, task_id)
-        return self._state.tables.task_log.get(task_id, ())
+        return self._state.tables.task_log.get(task_id, ())[-limit:]
 
     async def due(self, limit: int, at: datetime) -> Sequence[str]:
         """See `TaskDesk.due`."""

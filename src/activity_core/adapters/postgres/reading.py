@@ -29,6 +29,7 @@ from activity_core.core import ids
 from activity_core.core.errors import AmbiguousError, NotFoundError
 from activity_core.ports.reading import Page, Query, Row
 from activity_core.ports.refusals import cut
+from activity_core.ports.run_control import MOST_LINES
 
 _EVENTS = Listing(
     queries.EVENTS,
@@ -145,7 +146,7 @@ class PostgresReading:
             tasks = await conn.execute(queries.TASKS_OF_RUN, values)
             events_out = await conn.execute(queries.EVENTS_OUT, values)
             decisions = await conn.execute(queries.DECISIONS_OF_RUN, values)
-            log = await conn.execute(LOG, values)
+            log = await conn.execute(LOG, values | {"lines": MOST_LINES})
             row = await run.fetchone()
             if row is None:
                 raise NotFoundError("no such run", subject=f"run {run_id}")

@@ -67,6 +67,10 @@ insert into run_log (tenant, run_id, action, at, by, reason, about)
 values (%(tenant)s, %(run)s, %(action)s, %(at)s, %(by)s, %(reason)s, %(about)s)
 """
 LOG = """
-select action, at, by, reason, about from run_log
-where tenant = %(tenant)s and run_id = %(run)s order by position
+select action, at, by, reason, about
+from (
+    select * from run_log where tenant = %(tenant)s and run_id = %(run)s
+    order by position desc limit %(lines)s
+) l
+order by position
 """

@@ -16,7 +16,7 @@ from activity_core.core.errors import NotFoundError
 from activity_core.core.human.log import Action, LogEntry
 from activity_core.core.run.announcement import Announcement
 from activity_core.core.run.task import FINAL, NewTask, TaskInstance
-from activity_core.ports.task_desk import OpenTask
+from activity_core.ports.task_desk import MOST_LINES, OpenTask
 
 _LOCK_RUN = """
 select from runs r
@@ -62,7 +62,11 @@ values (%(tenant)s, %(task)s, %(action)s, %(at)s, %(by)s, %(via)s, %(comment)s, 
 """
 _LINES = """
 select l.action, l.at, l.by, l.via, l.comment, l.data
-from tasks t left join task_log l using (tenant, task_id)
+from tasks t
+left join lateral (
+    select * from task_log where tenant = t.tenant and task_id = t.task_id
+    order by position desc limit %(limit)s
+) l on true
 where t.tenant = %(tenant)s and t.task_id = %(task)s
 order by l.position
 """
@@ -132,9 +136,9 @@ class PostgresTaskDesk:
                 raise _unknown(task_id)
             yield PostgresOpenTask(conn, self._tenant, group, task_id)
 
-    async def log(self, task_id: str) -> Sequence[LogEntry]:
+    async def log(self, task_id: str, limit: int = MOST_LINES) -> Sequence[LogEntry]:
         """See `TaskDesk.log`."""
-        values = {"tenant": self._tenant, "task": prose(task_id)}
+        values = {"tenant": self._tenant, "task": prose(task_id), "limit": limit}
         async with connection(self._pool) as conn:
             rows = await (await conn.execute(_LINES, values)).fetchall()
         if not rows:

@@ -165,7 +165,7 @@ class RunLogLine(Shape):
 
 
 class RunDetail(RunItem):
-    """A run with what it knew, decided and did."""
+    """A run with what it knew, decided and did; `log` has its newest 1,000 lines."""
 
     input: Any
     context_snapshot: dict[str, Any] | None

@@ -447,6 +447,7 @@ async def test_a_task_is_shown_whole(stores: Stores):
         "comment": "fine",
         "completed_by": "bob",
         "finished_at": "2026-01-01T12:00:01Z",
+        "revision": 1,
     }
 
 

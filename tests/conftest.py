@@ -13,6 +13,8 @@ from hypothesis import settings
 from psycopg import sql
 from tests.brokers.kafka import kafka_address, kafka_server  # noqa: F401 - fixtures
 from tests.brokers.rabbitmq import rabbitmq, rabbitmq_url  # noqa: F401 - fixtures
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from activity_core.adapters.postgres.migrate import migrate
 from activity_core.embedded.directory import locked
@@ -27,25 +29,24 @@ settings.register_profile("exploring", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 _TEMPLATE = "migrated"
-_SHARED = ("kafka_server", "kafka_address", "rabbitmq", "rabbitmq_url")
-"""Servers that are slow to start: all tests of one belong to one process."""
-_INSTALLATIONS = ("stack", "running")
-"""Of the tests end to end and of faults, a dozen processes each: never two of one kind."""
+_TOGETHER = ("tests/e2e/", "tests/faults/", "kafka", "rabbitmq")
+"""In the paths of tests that share an installation or a server which is slow to start."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks for the groups at this very moment, too
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`-n`): what shares a server or an installation stays together."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+class Groups(LoadScopeScheduling):  # type: ignore[misc] - xdist has no types
+    """With several processes (`-n`): a file stays together, and so does what shares a server.
+
+    Not `--dist loadgroup`: pytest 9.2 takes no notice of the groups that pytest-xdist 3.8 names.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return next((part for part in _TOGETHER if part in path), path)
 
 
-def _group(item: pytest.Item) -> str:
-    wanted = set(getattr(item, "fixturenames", ()))
-    for name in (*_INSTALLATIONS, *_SHARED):
-        if name in wanted:
-            return name.partition("_")[0]
-    return str(item.path)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session")

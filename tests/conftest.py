@@ -33,7 +33,7 @@ _TOGETHER = ("tests/e2e/", "tests/faults/", "kafka", "rabbitmq")
 """In the paths of tests that share an installation or a server which is slow to start."""
 
 
-class Groups(LoadScopeScheduling):  # type: ignore[misc] - xdist has no types
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """With several processes (`-n`): a file stays together, and so does what shares a server.
 
     Not `--dist loadgroup`: pytest 9.2 takes no notice of the groups that pytest-xdist 3.8 names.

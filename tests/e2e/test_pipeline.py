@@ -13,6 +13,7 @@ from tests.api import Json
 from tests.e2e.conftest import Stack
 from tests.e2e.stories import by_spec, example, retiring, statuses
 
+PIPELINE = "../examples-with-plugins/load-warehouse.yaml"
 QUICK = (
     ("max_attempts: 5, backoff: 5s..5m", "max_attempts: 5, backoff: 100ms..1s"),
     ("start_to_close: 30m, heartbeat: 30s", "start_to_close: 30m, heartbeat: 1s"),
@@ -44,7 +45,7 @@ async def _retired(stack: Stack) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def sales(stack: Stack) -> Sales:
-    await stack.api.apply(example("load-warehouse.yaml", *QUICK))
+    await stack.api.apply(example(PIPELINE, *QUICK))
     return Sales(stack.servers.data.parent / "plugins")
 
 
@@ -55,7 +56,7 @@ async def loaded(stack: Stack, status: str) -> Json:
 
 
 async def test_it_runs_as_it_stands(stack: Stack, sales: Sales):
-    await stack.api.apply(example("load-warehouse.yaml"))
+    await stack.api.apply(example(PIPELINE))
     sales.are(rows=3)
     run = await loaded(stack, "completed")
     assert set(statuses(run).values()) == {"completed"}

@@ -42,8 +42,8 @@ AGENTS = (
     "reconciler",
     "auditor",
 )
-SETTLED_WITHIN = 90.0
-"""Seconds, on a busy machine: after an outage the back-off alone may take fifteen."""
+SETTLED_WITHIN = 240.0
+"""Seconds, on a busy machine: after several outages a workflow alone pauses for a minute."""
 
 SURPRISE = '"level": "error"'
 """In a line of the log: an outage is expected and only warned of, an error is a bug."""
